@@ -1,0 +1,187 @@
+use axum::Router;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::{Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument as _;
+
+use crate::microversion::Negotiation;
+use crate::{Error, Json, Kind, Links, Result};
+
+/// How a service writes its errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// `{"error": {"code", "title", "message"}}`
+    Identity,
+    /// `{"badRequest": {"code", "message"}}`
+    Compute,
+    /// `{"NeutronError": {"type", "message", "detail"}}`
+    Network,
+    /// `{"code", "title", "message"}`
+    Image,
+    /// `{"errors": [{"status", "title", "detail", "code", "request_id"}]}`
+    Placement,
+}
+
+/// The frame around one service's router.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// Where the roof mounts it: `/compute`.
+    pub prefix: &'static str,
+    /// How it writes errors.
+    pub style: Style,
+    /// Its microversions, if it has any.
+    pub negotiation: Option<Negotiation>,
+}
+
+/// The id of a request: `req-` and a UUID, in every log line, answer and operation that it causes.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+const COMPUTE_REQUEST_ID: HeaderName = HeaderName::from_static("x-compute-request-id");
+
+impl Service {
+    /// Puts request ids, error format, version negotiation, links and panic safety around `router`.
+    pub fn wrap(self, router: Router) -> Router {
+        router
+            .fallback(async || Error::not_found("The resource could not be found."))
+            .method_not_allowed_fallback(async |method: Method| {
+                Error::new(Kind::MethodNotAllowed, format!("The resource knows no method {method}."))
+            })
+            .layer(CatchPanicLayer::custom(|_| {
+                Error::new(Kind::Internal, "An internal error prevented the request.").into_response()
+            }))
+            .layer(from_fn_with_state(self, frame))
+    }
+
+    fn error_body(self, error: &Error, request_id: &str) -> Value {
+        let status = error.status();
+        let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
+        match self.style {
+            Style::Identity => json!({"error": {"code": code, "title": title, "message": error.message}}),
+            Style::Compute => json!({compute_name(status): {"code": code, "message": error.message}}),
+            Style::Network => {
+                let kind = error.code.unwrap_or_else(|| network_type(error.kind));
+                json!({"NeutronError": {"type": kind, "message": error.message, "detail": ""}})
+            }
+            Style::Image => json!({"code": format!("{code} {title}"), "title": title, "message": error.message}),
+            Style::Placement => {
+                let name = error.code.unwrap_or("placement.undefined_code");
+                json!({"errors": [{
+                    "status": code, "title": title, "detail": error.message, "code": name, "request_id": request_id,
+                }]})
+            }
+        }
+    }
+
+    fn render(self, response: Response, request_id: &str) -> Response {
+        let Some(error) = response.extensions().get::<Error>() else { return response };
+        let cause = error.cause.as_ref().map(tracing::field::debug);
+        if error.status().is_server_error() {
+            tracing::error!(status = error.status().as_u16(), cause, "{error}");
+        } else {
+            tracing::debug!(status = error.status().as_u16(), cause, "{error}");
+        }
+        let mut body = self.error_body(error, request_id);
+        if let (Some(negotiation), Kind::NotAcceptable, Style::Placement) = (self.negotiation, error.kind, self.style) {
+            body["errors"][0]["max_version"] = json!(negotiation.max.to_string());
+            body["errors"][0]["min_version"] = json!(negotiation.min.to_string());
+        }
+        let mut rendered = (error.status(), Json(body)).into_response();
+        for (name, value) in response.headers() {
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                rendered.headers_mut().insert(name, value.clone());
+            }
+        }
+        rendered
+    }
+}
+
+async fn frame(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+    let id = RequestId(format!("req-{}", uuid::Uuid::new_v4()));
+    let span = tracing::info_span!("request", id = id.0, method = %request.method(), path = %request.uri().path());
+    let links = Links::new(request.headers(), service.prefix);
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(links.clone());
+    async {
+        let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
+            Some(Err(error)) => return finish(service, error.into_response(), &id),
+            Some(Ok(version)) => Some(version),
+            None => None,
+        };
+        if let Some(version) = version {
+            request.extensions_mut().insert(version);
+        }
+        let started = std::time::Instant::now();
+        let mut response = next.run(request).await;
+        if let (Some(negotiation), Some(version)) = (service.negotiation, version) {
+            negotiation.mark(version, response.headers_mut());
+        }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let place = format!("Keystone uri=\"{}\"", links.to(""));
+            if let Ok(value) = HeaderValue::try_from(place) {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+            }
+        }
+        let response = finish(service, response, &id);
+        tracing::debug!(status = response.status().as_u16(), micros = started.elapsed().as_micros(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn finish(service: Service, response: Response, id: &RequestId) -> Response {
+    let mut response = service.render(response, &id.0);
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        if service.style == Style::Compute {
+            response.headers_mut().insert(COMPUTE_REQUEST_ID, value.clone());
+        }
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Compute names its error bodies after the status.
+fn compute_name(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 => "badRequest",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "itemNotFound",
+        405 => "badMethod",
+        406 => "notAcceptable",
+        409 => "conflictingRequest",
+        413 => "overLimit",
+        415 => "badMediaType",
+        429 => "overLimit",
+        501 => "notImplemented",
+        503 => "serviceUnavailable",
+        _ => "computeFault",
+    }
+}
+
+fn network_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::BadRequest => "HTTPBadRequest",
+        Kind::Unauthorized => "HTTPUnauthorized",
+        Kind::Forbidden => "PolicyNotAuthorized",
+        Kind::NotFound => "HTTPNotFound",
+        Kind::Conflict => "HTTPConflict",
+        Kind::NotImplemented => "HTTPNotImplemented",
+        Kind::Unavailable => "HTTPServiceUnavailable",
+        _ => "HTTPInternalServerError",
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self("req-unknown".to_owned())))
+    }
+}
