@@ -273,16 +273,24 @@ impl<'p> Evaluation<'p, '_> {
             Check::Always => verdict(true),
             Check::Never => verdict(false),
             Check::Not(inner) => verdict(!self.check(rule, inner).allowed),
-            Check::All(checks) => checks
-                .iter()
-                .map(|check| self.check(rule, check))
-                .find(|part| !part.allowed)
-                .unwrap_or_else(|| verdict(true)),
-            Check::Any(checks) => checks
-                .iter()
-                .map(|check| self.check(rule, check))
-                .find(|part| part.allowed)
-                .unwrap_or_else(|| verdict(false)),
+            Check::All(checks) => {
+                for check in checks {
+                    let part = self.check(rule, check);
+                    if !part.allowed {
+                        return part;
+                    }
+                }
+                verdict(true)
+            }
+            Check::Any(checks) => {
+                for check in checks {
+                    let part = self.check(rule, check);
+                    if part.allowed {
+                        return part;
+                    }
+                }
+                verdict(false)
+            }
             Check::Role(name) => verdict(
                 self.credentials
                     .roles
@@ -301,6 +309,17 @@ impl<'p> Evaluation<'p, '_> {
 }
 
 impl Check {
+    /// How many checks stand inside one another.
+    pub(crate) fn depth(&self) -> usize {
+        1 + match self {
+            Check::Not(inner) => inner.depth(),
+            Check::All(checks) | Check::Any(checks) => {
+                checks.iter().map(Check::depth).max().unwrap_or(0)
+            }
+            Check::Always | Check::Never | Check::Role(_) | Check::Rule(_) | Check::Equal(..) => 0,
+        }
+    }
+
     /// All references to other rules, in the order of the text.
     pub(crate) fn references(&self) -> Vec<&Reference> {
         match self {

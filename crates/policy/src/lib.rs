@@ -145,9 +145,9 @@ pub enum Problem {
     /// Rules that refer to each other in a circle.
     #[error("it refers to itself: {0}")]
     Cycle(String),
-    /// A chain of references beyond reason.
-    #[error("its chain of `rule:` references is too long")]
-    TooLongChain,
+    /// Rules inside rules beyond reason.
+    #[error("it is nested too deeply, counting the rules that it refers to")]
+    TooDeep,
     /// Two different default rules with one name.
     #[error("it is declared twice, with different contents")]
     Duplicate,
@@ -155,3 +155,6 @@ pub enum Problem {
     #[error("{0}")]
     File(String),
 }
+
+#[cfg(test)]
+mod tests;

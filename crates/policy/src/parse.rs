@@ -8,8 +8,7 @@ use serde_yaml_ng::Value as Yaml;
 use crate::check::{Piece, is_bare_literal};
 use crate::{Attribute, Check, Left, Problem, Reference, Template};
 
-/// How deep parentheses and negations may nest. Together with the longest chain of references this bounds the
-/// stack of every evaluation.
+/// How deep parentheses and negations may nest, so that no text exhausts the parser's stack.
 const MAX_NESTING: usize = 32;
 
 impl FromStr for Check {

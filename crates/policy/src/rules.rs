@@ -10,8 +10,8 @@ use crate::check::Evaluation;
 use crate::parse::check_from_yaml;
 use crate::{Check, Credentials, Error, Problem, Rule, Scope, Target};
 
-/// How many rules may refer to each other in a row.
-const MAX_CHAIN: usize = 32;
+/// How deep checks may stand inside one another, through all references, so that no evaluation exhausts its stack.
+const MAX_DEPTH: usize = 128;
 
 /// A complete set of rules, ready to answer.
 #[derive(Debug, Clone)]
@@ -28,7 +28,6 @@ pub(crate) struct Entry {
     default: Option<Rule>,
     /// The text of an override.
     overridden: Option<String>,
-    line: Option<usize>,
     pub(crate) check: Check,
 }
 
@@ -36,7 +35,7 @@ impl Entry {
     fn error(&self, problem: Problem) -> Error {
         Error {
             rule: Some(self.name.clone().into_owned()),
-            line: self.line,
+            line: None,
             problem,
         }
     }
@@ -55,7 +54,6 @@ impl Policy {
                 name: Cow::Borrowed(rule.name),
                 default: Some(*rule),
                 overridden: None,
-                line: None,
                 check,
             };
             match policy.names.get(rule.name) {
@@ -78,37 +76,46 @@ impl Policy {
     ///
     /// Names that no service declares become helper rules that others may refer to.
     pub fn with_overrides(mut self, yaml: &str) -> Result<Self, Error> {
-        let file = |line, message: String| Error {
+        self.apply(yaml).map_err(|mut error| {
+            if let Some(rule) = &error.rule {
+                error.line = line_of(yaml, rule);
+            }
+            error
+        })?;
+        Ok(self)
+    }
+
+    fn apply(&mut self, yaml: &str) -> Result<(), Error> {
+        let file = |line, message: &str| Error {
             rule: None,
             line,
-            problem: Problem::File(message),
+            problem: Problem::File(message.to_owned()),
         };
         let rules = match serde_yaml_ng::from_str(yaml) {
             Ok(Yaml::Mapping(rules)) => rules,
-            Ok(Yaml::Null) => return Ok(self),
-            Ok(_) => {
-                return Err(file(
-                    None,
-                    "it must map names of rules to checks".to_owned(),
-                ));
-            }
+            Ok(Yaml::Null) => return Ok(()),
+            Ok(_) => return Err(file(None, "it must map names of rules to checks")),
             Err(error) => {
                 return Err(file(
                     error.location().map(|at| at.line()),
-                    error.to_string(),
+                    &error.to_string(),
                 ));
             }
         };
         for (name, value) in rules {
             let Yaml::String(name) = name else {
-                return Err(file(None, "every name of a rule must be a text".to_owned()));
+                return Err(file(None, "every name of a rule must be a text"));
             };
-            let line = line_of(yaml, &name);
-            let check = check_from_yaml(&value).map_err(|problem| Error {
-                rule: Some(name.clone()),
-                line,
-                problem,
-            })?;
+            let check = match check_from_yaml(&value) {
+                Ok(check) => check,
+                Err(problem) => {
+                    return Err(Error {
+                        rule: Some(name),
+                        line: None,
+                        problem,
+                    });
+                }
+            };
             let overridden = Some(
                 value
                     .as_str()
@@ -117,19 +124,17 @@ impl Policy {
             match self.names.get(name.as_str()) {
                 Some(&known) => {
                     let entry = &mut self.entries[known];
-                    (entry.check, entry.overridden, entry.line) = (check, overridden, line);
+                    (entry.check, entry.overridden) = (check, overridden);
                 }
                 None => self.add(Entry {
                     name: Cow::Owned(name),
                     default: None,
                     overridden,
-                    line,
                     check,
                 }),
             }
         }
-        self.link()?;
-        Ok(self)
+        self.link()
     }
 
     /// Switches the check of declared scopes, which is on from the start.
@@ -216,22 +221,22 @@ impl Policy {
                 return Err(entry.error(problem));
             }
         }
-        let mut lengths = vec![None; self.entries.len()];
+        let mut depths = vec![None; self.entries.len()];
         for index in 0..self.entries.len() {
-            self.chain_length(index, &mut Vec::new(), &mut lengths)?;
+            self.depth(index, &mut Vec::new(), &mut depths)?;
         }
         Ok(())
     }
 
-    /// The longest chain of references from a rule; `path` holds the rules that led to it.
-    fn chain_length(
+    /// How deep a rule's evaluation goes; `path` holds the rules that led to it.
+    fn depth(
         &self,
         index: usize,
         path: &mut Vec<usize>,
-        lengths: &mut [Option<usize>],
+        depths: &mut [Option<usize>],
     ) -> Result<usize, Error> {
-        if let Some(length) = lengths[index] {
-            return Ok(length);
+        if let Some(depth) = depths[index] {
+            return Ok(depth);
         }
         let entry = &self.entries[index];
         if let Some(start) = path.iter().position(|&known| known == index) {
@@ -241,22 +246,25 @@ impl Policy {
                 .map(|&i| &*self.entries[i].name);
             return Err(entry.error(Problem::Cycle(names.collect::<Vec<_>>().join(" -> "))));
         }
-        if path.len() >= MAX_CHAIN {
-            return Err(entry.error(Problem::TooLongChain));
-        }
         path.push(index);
-        let mut length = 1;
-        for reference in entry.check.references() {
-            if let Some(next) = reference.index {
-                length = length.max(1 + self.chain_length(next, path, lengths)?);
+        let mut below = 0;
+        if path.len() <= MAX_DEPTH {
+            for next in entry
+                .check
+                .references()
+                .iter()
+                .filter_map(|reference| reference.index)
+            {
+                below = below.max(self.depth(next, path, depths)?);
             }
         }
-        path.pop();
-        if length > MAX_CHAIN {
-            return Err(entry.error(Problem::TooLongChain));
+        let depth = entry.check.depth() + below;
+        if depth > MAX_DEPTH || path.len() > MAX_DEPTH {
+            return Err(entry.error(Problem::TooDeep));
         }
-        lengths[index] = Some(length);
-        Ok(length)
+        path.pop();
+        depths[index] = Some(depth);
+        Ok(depth)
     }
 }
 
