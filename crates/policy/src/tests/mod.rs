@@ -1,0 +1,3 @@
+mod language;
+mod properties;
+mod rules;
