@@ -88,10 +88,7 @@ impl Attribute {
             _ if name.starts_with("token.") => Field::Token,
             _ => Field::Unknown,
         };
-        Self {
-            name: name.to_owned(),
-            field,
-        }
+        Self { name: name.to_owned(), field }
     }
 
     fn equals(&self, right: &Template, credentials: &Credentials<'_>, target: &Target<'_>) -> bool {
@@ -130,24 +127,16 @@ fn bool_text(flag: bool) -> &'static str {
 }
 
 /// Follows `path` into a document, through every element of the lists on the way.
-fn json_equals(
-    value: &serde_json::Value,
-    path: Option<&str>,
-    right: &Template,
-    target: &Target<'_>,
-) -> bool {
+fn json_equals(value: &serde_json::Value, path: Option<&str>, right: &Template, target: &Target<'_>) -> bool {
     use serde_json::Value as Json;
     match (value, path) {
-        (Json::Array(items), _) => items
-            .iter()
-            .any(|item| json_equals(item, path, right, target)),
+        (Json::Array(items), _) => items.iter().any(|item| json_equals(item, path, right, target)),
         (Json::Object(map), Some(path)) => {
             let (key, rest) = match path.split_once('.') {
                 Some((key, rest)) => (key, Some(rest)),
                 None => (path, None),
             };
-            map.get(key)
-                .is_some_and(|value| json_equals(value, rest, right, target))
+            map.get(key).is_some_and(|value| json_equals(value, rest, right, target))
         }
         (Json::String(text), None) => right.equals(text, target),
         (Json::Bool(flag), None) => right.equals(bool_text(*flag), target),
@@ -200,9 +189,7 @@ impl Template {
     }
 
     fn equals(&self, text: &str, target: &Target<'_>) -> bool {
-        pieces_equal(&self.pieces, text, target, |text, piece| {
-            text.strip_prefix(piece)
-        })
+        pieces_equal(&self.pieces, text, target, |text, piece| text.strip_prefix(piece))
     }
 
     fn equals_ignoring_case(&self, text: &str, target: &Target<'_>) -> bool {
@@ -225,9 +212,7 @@ fn pieces_equal<'t>(
     let Some((first, rest)) = pieces.split_first() else {
         return text.is_empty();
     };
-    let then = |piece: &str| {
-        strip(text, piece).is_some_and(|left| pieces_equal(rest, left, target, strip))
-    };
+    let then = |piece: &str| strip(text, piece).is_some_and(|left| pieces_equal(rest, left, target, strip));
     match first {
         Piece::Text(piece) => then(piece),
         Piece::Key(key) => match target.value(key) {
@@ -264,11 +249,7 @@ impl<'p> Evaluation<'p, '_> {
     }
 
     fn check(self, rule: usize, check: &'p Check) -> Verdict<'p> {
-        let verdict = |allowed| Verdict {
-            allowed,
-            rule,
-            check,
-        };
+        let verdict = |allowed| Verdict { allowed, rule, check };
         match check {
             Check::Always => verdict(true),
             Check::Never => verdict(false),
@@ -291,15 +272,10 @@ impl<'p> Evaluation<'p, '_> {
                 }
                 verdict(false)
             }
-            Check::Role(name) => verdict(
-                self.credentials
-                    .roles
-                    .iter()
-                    .any(|role| name.equals_ignoring_case(role, self.target)),
-            ),
-            Check::Rule(reference) => reference
-                .index
-                .map_or_else(|| verdict(false), |index| self.rule(index)),
+            Check::Role(name) => {
+                verdict(self.credentials.roles.iter().any(|role| name.equals_ignoring_case(role, self.target)))
+            }
+            Check::Rule(reference) => reference.index.map_or_else(|| verdict(false), |index| self.rule(index)),
             Check::Equal(Left::Literal(text), right) => verdict(right.equals(text, self.target)),
             Check::Equal(Left::Attribute(attribute), right) => {
                 verdict(attribute.equals(right, self.credentials, self.target))
@@ -313,9 +289,7 @@ impl Check {
     pub(crate) fn depth(&self) -> usize {
         1 + match self {
             Check::Not(inner) => inner.depth(),
-            Check::All(checks) | Check::Any(checks) => {
-                checks.iter().map(Check::depth).max().unwrap_or(0)
-            }
+            Check::All(checks) | Check::Any(checks) => checks.iter().map(Check::depth).max().unwrap_or(0),
             Check::Always | Check::Never | Check::Role(_) | Check::Rule(_) | Check::Equal(..) => 0,
         }
     }
@@ -325,9 +299,7 @@ impl Check {
         match self {
             Check::Rule(reference) => vec![reference],
             Check::Not(inner) => inner.references(),
-            Check::All(checks) | Check::Any(checks) => {
-                checks.iter().flat_map(Check::references).collect()
-            }
+            Check::All(checks) | Check::Any(checks) => checks.iter().flat_map(Check::references).collect(),
             Check::Always | Check::Never | Check::Role(_) | Check::Equal(..) => Vec::new(),
         }
     }
@@ -337,15 +309,10 @@ impl Check {
         match self {
             Check::Rule(reference) => {
                 reference.index = find(&reference.name);
-                reference
-                    .index
-                    .map(|_| ())
-                    .ok_or_else(|| Problem::UnknownRule(reference.name.clone()))
+                reference.index.map(|_| ()).ok_or_else(|| Problem::UnknownRule(reference.name.clone()))
             }
             Check::Not(inner) => inner.resolve(find),
-            Check::All(checks) | Check::Any(checks) => {
-                checks.iter_mut().try_for_each(|check| check.resolve(find))
-            }
+            Check::All(checks) | Check::Any(checks) => checks.iter_mut().try_for_each(|check| check.resolve(find)),
             Check::Always | Check::Never | Check::Role(_) | Check::Equal(..) => Ok(()),
         }
     }
@@ -360,9 +327,7 @@ impl fmt::Display for Check {
                 f.write_str("not ")?;
                 grouped(f, inner, matches!(**inner, Check::All(_) | Check::Any(_)))
             }
-            Check::All(checks) => joined(f, checks, " and ", |check| {
-                matches!(check, Check::All(_) | Check::Any(_))
-            }),
+            Check::All(checks) => joined(f, checks, " and ", |check| matches!(check, Check::All(_) | Check::Any(_))),
             Check::Any(checks) => joined(f, checks, " or ", |check| matches!(check, Check::Any(_))),
             Check::Role(name) => write!(f, "role:{name}"),
             Check::Rule(reference) => write!(f, "rule:{}", reference.name),
@@ -371,12 +336,7 @@ impl fmt::Display for Check {
     }
 }
 
-fn joined(
-    f: &mut fmt::Formatter<'_>,
-    checks: &[Check],
-    word: &str,
-    group: impl Fn(&Check) -> bool,
-) -> fmt::Result {
+fn joined(f: &mut fmt::Formatter<'_>, checks: &[Check], word: &str, group: impl Fn(&Check) -> bool) -> fmt::Result {
     for (position, check) in checks.iter().enumerate() {
         if position > 0 {
             f.write_str(word)?;
@@ -387,11 +347,7 @@ fn joined(
 }
 
 fn grouped(f: &mut fmt::Formatter<'_>, check: &Check, group: bool) -> fmt::Result {
-    if group {
-        write!(f, "({check})")
-    } else {
-        write!(f, "{check}")
-    }
+    if group { write!(f, "({check})") } else { write!(f, "{check}") }
 }
 
 impl fmt::Display for Left {
@@ -408,8 +364,7 @@ impl fmt::Display for Left {
 /// Literals that need no quotes: `True`, `False`, `None` and whole numbers.
 pub(crate) fn is_bare_literal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    matches!(text, "True" | "False" | NONE)
-        || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    matches!(text, "True" | "False" | NONE) || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl fmt::Display for Template {

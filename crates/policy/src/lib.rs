@@ -113,9 +113,7 @@ pub enum Problem {
     #[error("the check is blank: write `@` for always or `!` for never")]
     Blank,
     /// A word stands where the grammar has no place for it.
-    #[error(
-        "`{0}` is not expected here: checks are joined by `and` or `or`, and parentheses come in pairs"
-    )]
+    #[error("`{0}` is not expected here: checks are joined by `and` or `or`, and parentheses come in pairs")]
     Unexpected(String),
     /// The text stops in the middle.
     #[error("the check ends too early: an operand or a closing parenthesis is missing")]

@@ -22,9 +22,7 @@ impl FromStr for Check {
         if words.is_empty() {
             return Err(Problem::Blank);
         }
-        let mut parser = Parser {
-            words: words.into_iter().peekable(),
-        };
+        let mut parser = Parser { words: words.into_iter().peekable() };
         let check = parser.any(0)?;
         match parser.words.next() {
             None => Ok(check),
@@ -40,10 +38,7 @@ pub(crate) fn check_from_yaml(value: &Yaml) -> Result<Check, Problem> {
         Yaml::Sequence(list) if list.is_empty() => Ok(Check::Always),
         Yaml::Sequence(list) => check_from_list(list),
         _ => Err(Problem::NotACheck {
-            check: serde_yaml_ng::to_string(value)
-                .unwrap_or_default()
-                .trim_end()
-                .to_owned(),
+            check: serde_yaml_ng::to_string(value).unwrap_or_default().trim_end().to_owned(),
             hint: "write a quoted text, or \"@\" for always and \"!\" for never",
         }),
     }
@@ -57,11 +52,7 @@ fn check_from_list(list: &[Yaml]) -> Result<Check, Problem> {
             Yaml::Sequence(inner) => inner.iter().map(list_atom).collect::<Result<Vec<_>, _>>()?,
             _ => vec![list_atom(item)?],
         };
-        alternatives.push(if conjunction.len() == 1 {
-            conjunction.remove(0)
-        } else {
-            Check::All(conjunction)
-        });
+        alternatives.push(if conjunction.len() == 1 { conjunction.remove(0) } else { Check::All(conjunction) });
     }
     Ok(match alternatives.len() {
         0 => Check::Never,
@@ -76,11 +67,7 @@ fn list_atom(value: &Yaml) -> Result<Check, Problem> {
         hint: "a list holds single checks such as \"role:admin\", without operators, spaces or parentheses around",
     };
     let Yaml::String(text) = value else {
-        return Err(refuse(
-            serde_yaml_ng::to_string(value)
-                .unwrap_or_default()
-                .trim_end(),
-        ));
+        return Err(refuse(serde_yaml_ng::to_string(value).unwrap_or_default().trim_end()));
     };
     match words(text).as_slice() {
         [Word::Atom(word)] if word == text => atom(text),
@@ -140,11 +127,7 @@ impl Parser<'_> {
         while self.words.next_if_eq(&Word::Or).is_some() {
             checks.push(self.all(depth)?);
         }
-        Ok(if checks.len() == 1 {
-            checks.remove(0)
-        } else {
-            Check::Any(checks)
-        })
+        Ok(if checks.len() == 1 { checks.remove(0) } else { Check::Any(checks) })
     }
 
     fn all(&mut self, depth: usize) -> Result<Check, Problem> {
@@ -152,11 +135,7 @@ impl Parser<'_> {
         while self.words.next_if_eq(&Word::And).is_some() {
             checks.push(self.single(depth)?);
         }
-        Ok(if checks.len() == 1 {
-            checks.remove(0)
-        } else {
-            Check::All(checks)
-        })
+        Ok(if checks.len() == 1 { checks.remove(0) } else { Check::All(checks) })
     }
 
     fn single(&mut self, depth: usize) -> Result<Check, Problem> {
@@ -181,29 +160,18 @@ impl Parser<'_> {
 
 /// A single check: `@`, `!` or `left:right`.
 fn atom(text: &str) -> Result<Check, Problem> {
-    let problem = |hint| Problem::NotACheck {
-        check: text.to_owned(),
-        hint,
-    };
+    let problem = |hint| Problem::NotACheck { check: text.to_owned(), hint };
     let (left, right) = match text {
         "@" => return Ok(Check::Always),
         "!" => return Ok(Check::Never),
-        _ => text
-            .split_once(':')
-            .ok_or_else(|| problem("write KIND:VALUE, for example role:admin"))?,
+        _ => text.split_once(':').ok_or_else(|| problem("write KIND:VALUE, for example role:admin"))?,
     };
     if right.is_empty() {
         return Err(problem("nothing stands after the colon"));
     }
-    let template = || {
-        template(right)
-            .ok_or_else(|| problem("write %(NAME)s for a value and %% for a percent sign"))
-    };
+    let template = || template(right).ok_or_else(|| problem("write %(NAME)s for a value and %% for a percent sign"));
     match left {
-        "rule" => Ok(Check::Rule(Reference {
-            name: right.to_owned(),
-            index: None,
-        })),
+        "rule" => Ok(Check::Rule(Reference { name: right.to_owned(), index: None })),
         "role" => Ok(Check::Role(template()?.into_lowercase())),
         "http" | "https" => Err(Problem::Unsupported {
             kind: if left == "http" { "http" } else { "https" },
@@ -215,7 +183,9 @@ fn atom(text: &str) -> Result<Check, Problem> {
         }),
         _ => {
             let left = left_side(left).ok_or_else(|| {
-                problem("before the colon stands an attribute such as project_id, or a literal such as 'public' or True")
+                problem(
+                    "before the colon stands an attribute such as project_id, or a literal such as 'public' or True",
+                )
             })?;
             Ok(Check::Equal(left, template()?))
         }
@@ -234,13 +204,9 @@ fn left_side(text: &str) -> Option<Left> {
     }
     let is_name = |segment: &str| {
         segment.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && segment
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            && segment.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
     };
-    text.split('.')
-        .all(is_name)
-        .then(|| Left::Attribute(Attribute::new(text)))
+    text.split('.').all(is_name).then(|| Left::Attribute(Attribute::new(text)))
 }
 
 /// Reads Python's `%(name)s` and `%%`; any other use of a percent sign is `None`.

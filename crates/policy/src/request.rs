@@ -83,10 +83,7 @@ impl<'a> Target<'a> {
     }
 
     pub(crate) fn value(&self, name: &str) -> Option<&Value<'a>> {
-        self.values
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        self.values.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 

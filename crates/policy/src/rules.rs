@@ -33,37 +33,21 @@ pub(crate) struct Entry {
 
 impl Entry {
     fn error(&self, problem: Problem) -> Error {
-        Error {
-            rule: Some(self.name.clone().into_owned()),
-            line: None,
-            problem,
-        }
+        Error { rule: Some(self.name.clone().into_owned()), line: None, problem }
     }
 }
 
 impl Policy {
     /// Compiles declared rules. A rule may stand in several sets if it is the same in all of them.
     pub fn new(rule_sets: &[&[Rule]]) -> Result<Self, Error> {
-        let mut policy = Self {
-            entries: Vec::new(),
-            names: HashMap::new(),
-            enforce_scope: true,
-        };
+        let mut policy = Self { entries: Vec::new(), names: HashMap::new(), enforce_scope: true };
         for rule in rule_sets.iter().copied().flatten() {
-            let entry = |check| Entry {
-                name: Cow::Borrowed(rule.name),
-                default: Some(*rule),
-                overridden: None,
-                check,
-            };
+            let entry = |check| Entry { name: Cow::Borrowed(rule.name), default: Some(*rule), overridden: None, check };
             match policy.names.get(rule.name) {
                 Some(&known) if policy.entries[known].default == Some(*rule) => {}
                 Some(_) => return Err(entry(Check::Never).error(Problem::Duplicate)),
                 None => {
-                    let check = rule
-                        .check
-                        .parse()
-                        .map_err(|problem| entry(Check::Never).error(problem))?;
+                    let check = rule.check.parse().map_err(|problem| entry(Check::Never).error(problem))?;
                     policy.add(entry(check));
                 }
             }
@@ -86,20 +70,13 @@ impl Policy {
     }
 
     fn apply(&mut self, yaml: &str) -> Result<(), Error> {
-        let file = |line, message: &str| Error {
-            rule: None,
-            line,
-            problem: Problem::File(message.to_owned()),
-        };
+        let file = |line, message: &str| Error { rule: None, line, problem: Problem::File(message.to_owned()) };
         let rules = match serde_yaml_ng::from_str(yaml) {
             Ok(Yaml::Mapping(rules)) => rules,
             Ok(Yaml::Null) => return Ok(()),
             Ok(_) => return Err(file(None, "it must map names of rules to checks")),
             Err(error) => {
-                return Err(file(
-                    error.location().map(|at| at.line()),
-                    &error.to_string(),
-                ));
+                return Err(file(error.location().map(|at| at.line()), &error.to_string()));
             }
         };
         for (name, value) in rules {
@@ -109,29 +86,16 @@ impl Policy {
             let check = match check_from_yaml(&value) {
                 Ok(check) => check,
                 Err(problem) => {
-                    return Err(Error {
-                        rule: Some(name),
-                        line: None,
-                        problem,
-                    });
+                    return Err(Error { rule: Some(name), line: None, problem });
                 }
             };
-            let overridden = Some(
-                value
-                    .as_str()
-                    .map_or_else(|| check.to_string(), str::to_owned),
-            );
+            let overridden = Some(value.as_str().map_or_else(|| check.to_string(), str::to_owned));
             match self.names.get(name.as_str()) {
                 Some(&known) => {
                     let entry = &mut self.entries[known];
                     (entry.check, entry.overridden) = (check, overridden);
                 }
-                None => self.add(Entry {
-                    name: Cow::Owned(name),
-                    default: None,
-                    overridden,
-                    check,
-                }),
+                None => self.add(Entry { name: Cow::Owned(name), default: None, overridden, check }),
             }
         }
         self.link()
@@ -145,42 +109,17 @@ impl Policy {
     }
 
     /// Answers whether the caller may do to the target what the rule guards.
-    pub fn check<'p>(
-        &'p self,
-        rule_name: &'p str,
-        credentials: &Credentials<'_>,
-        target: &Target<'_>,
-    ) -> Decision<'p> {
+    pub fn check<'p>(&'p self, rule_name: &'p str, credentials: &Credentials<'_>, target: &Target<'_>) -> Decision<'p> {
         let Some(&index) = self.names.get(rule_name) else {
-            return Decision {
-                allowed: false,
-                rule: rule_name,
-                decided_by: rule_name,
-                reason: Reason::UnknownRule,
-            };
+            return Decision { allowed: false, rule: rule_name, decided_by: rule_name, reason: Reason::UnknownRule };
         };
-        let scopes = self.entries[index]
-            .default
-            .map_or(&[] as &[Scope], |rule| rule.scopes);
+        let scopes = self.entries[index].default.map_or(&[] as &[Scope], |rule| rule.scopes);
         let scope = credentials.scope();
         if self.enforce_scope && !scopes.is_empty() && !scopes.contains(&scope) {
-            let reason = Reason::Scope {
-                given: scope,
-                accepted: scopes,
-            };
-            return Decision {
-                allowed: false,
-                rule: rule_name,
-                decided_by: rule_name,
-                reason,
-            };
+            let reason = Reason::Scope { given: scope, accepted: scopes };
+            return Decision { allowed: false, rule: rule_name, decided_by: rule_name, reason };
         }
-        let verdict = Evaluation {
-            rules: &self.entries,
-            credentials,
-            target,
-        }
-        .rule(index);
+        let verdict = Evaluation { rules: &self.entries, credentials, target }.rule(index);
         Decision {
             allowed: verdict.allowed,
             rule: rule_name,
@@ -195,11 +134,7 @@ impl Policy {
             let default = entry.default.as_ref();
             RuleInfo {
                 name: &entry.name,
-                check: entry
-                    .overridden
-                    .as_deref()
-                    .or(default.map(|rule| rule.check))
-                    .unwrap_or_default(),
+                check: entry.overridden.as_deref().or(default.map(|rule| rule.check)).unwrap_or_default(),
                 default_check: default.map(|rule| rule.check),
                 description: default.map_or("", |rule| rule.description),
                 operations: default.map_or(&[], |rule| rule.operations),
@@ -229,32 +164,19 @@ impl Policy {
     }
 
     /// How deep a rule's evaluation goes; `path` holds the rules that led to it.
-    fn depth(
-        &self,
-        index: usize,
-        path: &mut Vec<usize>,
-        depths: &mut [Option<usize>],
-    ) -> Result<usize, Error> {
+    fn depth(&self, index: usize, path: &mut Vec<usize>, depths: &mut [Option<usize>]) -> Result<usize, Error> {
         if let Some(depth) = depths[index] {
             return Ok(depth);
         }
         let entry = &self.entries[index];
         if let Some(start) = path.iter().position(|&known| known == index) {
-            let names = path[start..]
-                .iter()
-                .chain([&index])
-                .map(|&i| &*self.entries[i].name);
+            let names = path[start..].iter().chain([&index]).map(|&i| &*self.entries[i].name);
             return Err(entry.error(Problem::Cycle(names.collect::<Vec<_>>().join(" -> "))));
         }
         path.push(index);
         let mut below = 0;
         if path.len() <= MAX_DEPTH {
-            for next in entry
-                .check
-                .references()
-                .iter()
-                .filter_map(|reference| reference.index)
-            {
+            for next in entry.check.references().iter().filter_map(|reference| reference.index) {
                 below = below.max(self.depth(next, path, depths)?);
             }
         }
@@ -275,9 +197,7 @@ fn line_of(yaml: &str, name: &str) -> Option<usize> {
         let bare = line.trim_start_matches(['"', '\'']);
         bare.strip_prefix(name)
             .map(|rest| rest.trim_start_matches(['"', '\'']).trim_start())
-            .is_some_and(|rest| {
-                rest.starts_with(':') && !rest[1..].starts_with(|c: char| !c.is_whitespace())
-            })
+            .is_some_and(|rest| rest.starts_with(':') && !rest[1..].starts_with(|c: char| !c.is_whitespace()))
     };
     yaml.lines().position(names).map(|index| index + 1)
 }
@@ -321,22 +241,11 @@ impl fmt::Display for Decision<'_> {
                 if self.decided_by != self.rule {
                     write!(f, "`rule:{}`, ", self.decided_by)?;
                 }
-                write!(
-                    f,
-                    "`{check}` is {}met",
-                    if self.allowed { "" } else { "not " }
-                )
+                write!(f, "`{check}` is {}met", if self.allowed { "" } else { "not " })
             }
             Reason::Scope { given, accepted } => {
-                let accepted = accepted
-                    .iter()
-                    .map(Scope::to_string)
-                    .collect::<Vec<_>>()
-                    .join(" or ");
-                write!(
-                    f,
-                    "it takes a {accepted}-scoped token, this one is {given}-scoped"
-                )
+                let accepted = accepted.iter().map(Scope::to_string).collect::<Vec<_>>().join(" or ");
+                write!(f, "it takes a {accepted}-scoped token, this one is {given}-scoped")
             }
             Reason::UnknownRule => f.write_str("no such rule is declared"),
         }

@@ -13,25 +13,14 @@ fn canonical(text: &str) -> String {
 /// Whether a check, as the only rule of a policy, allows.
 fn allows(check: &str, credentials: &Credentials<'_>, target: &Target<'_>) -> bool {
     let quoted = check.replace('\'', "''");
-    let policy = Policy::new(&[])
-        .unwrap()
-        .with_overrides(&format!("rule: '{quoted}'"))
-        .unwrap();
+    let policy = Policy::new(&[]).unwrap().with_overrides(&format!("rule: '{quoted}'")).unwrap();
     policy.check("rule", credentials, target).allowed
 }
 
 fn allows_member(check: &str) -> bool {
     let roles = ["Member".to_owned(), "reader".to_owned()];
-    let credentials = Credentials {
-        user_id: "u1",
-        project_id: Some("p1"),
-        roles: &roles,
-        ..Credentials::default()
-    };
-    let target = Target::new()
-        .with("project_id", "p1")
-        .with("user_id", "u2")
-        .with("role", "MEMBER");
+    let credentials = Credentials { user_id: "u1", project_id: Some("p1"), roles: &roles, ..Credentials::default() };
+    let target = Target::new().with("project_id", "p1").with("user_id", "u2").with("role", "MEMBER");
     allows(check, &credentials, &target)
 }
 
@@ -65,14 +54,9 @@ fn attributes_equal_target_values_or_text() {
     assert!(!allows_member("user_id:%(missing)s"));
     assert!(!allows_member("no_such_attribute:p1"));
     assert!(!allows_member("project_id:%(project_id)s1"));
-    assert!(allows(
-        "user_id:a%%%(id)s-x",
-        &Credentials {
-            user_id: "a%7-x",
-            ..Default::default()
-        },
-        &{ Target::new().with("id", 7) }
-    ));
+    assert!(allows("user_id:a%%%(id)s-x", &Credentials { user_id: "a%7-x", ..Default::default() }, &{
+        Target::new().with("id", 7)
+    }));
 }
 
 #[test]
@@ -81,42 +65,17 @@ fn lists_match_by_any_element() {
     assert!(!allows_member("roles:member"), "only role: ignores case");
     let ids = vec!["u1".to_owned(), "u2".to_owned()];
     let target = Target::new().with("members", &ids);
-    assert!(allows(
-        "user_id:%(members)s",
-        &Credentials {
-            user_id: "u2",
-            ..Default::default()
-        },
-        &target
-    ));
-    assert!(!allows(
-        "user_id:%(members)s",
-        &Credentials {
-            user_id: "u3",
-            ..Default::default()
-        },
-        &target
-    ));
+    assert!(allows("user_id:%(members)s", &Credentials { user_id: "u2", ..Default::default() }, &target));
+    assert!(!allows("user_id:%(members)s", &Credentials { user_id: "u3", ..Default::default() }, &target));
 }
 
 #[test]
 fn flags() {
-    let admin = Credentials {
-        is_admin: true,
-        ..Default::default()
-    };
+    let admin = Credentials { is_admin: true, ..Default::default() };
     assert!(allows("is_admin:True", &admin, &Target::new()));
     assert!(!allows("is_admin:1", &admin, &Target::new()));
-    assert!(!allows(
-        "is_admin:True",
-        &Credentials::default(),
-        &Target::new()
-    ));
-    assert!(allows(
-        "is_admin_project:False",
-        &Credentials::default(),
-        &Target::new()
-    ));
+    assert!(!allows("is_admin:True", &Credentials::default(), &Target::new()));
+    assert!(allows("is_admin_project:False", &Credentials::default(), &Target::new()));
 }
 
 #[test]
@@ -154,11 +113,8 @@ fn every_documented_attribute_is_known() {
 
 #[test]
 fn literals_equal_target_values() {
-    let target = Target::new()
-        .with("visibility", "public")
-        .with("shared", true)
-        .with("owner", None::<&str>)
-        .with("size", 3);
+    let target =
+        Target::new().with("visibility", "public").with("shared", true).with("owner", None::<&str>).with("size", 3);
     let allows = |check| allows(check, &Credentials::default(), &target);
     assert!(allows("'public':%(visibility)s"));
     assert!(allows("\"public\":%(visibility)s"));
@@ -174,17 +130,10 @@ fn literals_equal_target_values() {
 #[test]
 fn a_missing_attribute_never_equals_a_missing_value() {
     let nobody = Credentials::default();
-    for value in [
-        Target::new().with("project_id", None::<&str>),
-        Target::new().with("project_id", "None"),
-    ] {
+    for value in [Target::new().with("project_id", None::<&str>), Target::new().with("project_id", "None")] {
         assert!(!allows("project_id:%(project_id)s", &nobody, &value));
     }
-    assert!(!allows(
-        "user_id:%(user_id)s",
-        &nobody,
-        &Target::new().with("user_id", "")
-    ));
+    assert!(!allows("user_id:%(user_id)s", &nobody, &Target::new().with("user_id", "")));
     assert!(allows("project_id:None", &nobody, &Target::new()));
 }
 
@@ -194,10 +143,7 @@ fn token_documents_are_followed_through_objects_and_lists() {
         "user": {"domain": {"id": "default"}, "enabled": true, "age": 7, "nick": null},
         "catalog": [{"endpoints": [{"id": "e1"}, {"id": "e2"}]}, {"endpoints": []}, {}],
     });
-    let credentials = Credentials {
-        token: Some(&token),
-        ..Default::default()
-    };
+    let credentials = Credentials { token: Some(&token), ..Default::default() };
     let allows = |check| allows(check, &credentials, &Target::new().with("id", "e2"));
     assert!(allows("token.user.domain.id:default"));
     assert!(allows("token.user.enabled:True"));
@@ -218,30 +164,15 @@ fn not_binds_tightest_and_binds_before_or() {
     assert!(allows_member("not ! or !"));
     assert!(!allows_member("not (! or @)"));
     assert!(allows_member("not ! and not !"));
-    assert_eq!(
-        canonical("role:a or role:b and role:c"),
-        "role:a or role:b and role:c"
-    );
-    assert_eq!(
-        parse("a:1 or b:2 and c:3 or d:4"),
-        parse("a:1 or (b:2 and c:3) or d:4")
-    );
-    assert_eq!(
-        parse("a:1 and b:2 or c:3 and not d:4"),
-        parse("(a:1 and b:2) or (c:3 and (not d:4))")
-    );
+    assert_eq!(canonical("role:a or role:b and role:c"), "role:a or role:b and role:c");
+    assert_eq!(parse("a:1 or b:2 and c:3 or d:4"), parse("a:1 or (b:2 and c:3) or d:4"));
+    assert_eq!(parse("a:1 and b:2 or c:3 and not d:4"), parse("(a:1 and b:2) or (c:3 and (not d:4))"));
 }
 
 #[test]
 fn operators_are_words_in_any_case() {
-    assert_eq!(
-        parse("((role:x  OR role:y)\tAnd\nNOT (rule:z))"),
-        parse("(role:x or role:y) and not rule:z")
-    );
-    assert!(
-        parse("not(role:x)").is_err(),
-        "an operator is a word of its own, as in oslo.policy"
-    );
+    assert_eq!(parse("((role:x  OR role:y)\tAnd\nNOT (rule:z))"), parse("(role:x or role:y) and not rule:z"));
+    assert!(parse("not(role:x)").is_err(), "an operator is a word of its own, as in oslo.policy");
 }
 
 #[test]
@@ -256,10 +187,7 @@ fn canonical_text() {
         ("'None':%(x)s", "None:%(x)s"),
         ("user_id:%(a)s%%%(b)s", "user_id:%(a)s%%%(b)s"),
         ("rule:compute:servers:index", "rule:compute:servers:index"),
-        (
-            "project_id:%(target.project.id)s",
-            "project_id:%(target.project.id)s",
-        ),
+        ("project_id:%(target.project.id)s", "project_id:%(target.project.id)s"),
     ] {
         assert_eq!(canonical(text), expected);
     }
@@ -296,10 +224,7 @@ fn what_is_no_check_is_refused() {
         assert!(parse(text).is_err(), "{text:?} was accepted");
     }
     let message = parse("http:x").unwrap_err().to_string();
-    assert!(
-        message.contains("`http:` checks are not supported"),
-        "{message}"
-    );
+    assert!(message.contains("`http:` checks are not supported"), "{message}");
 }
 
 #[test]

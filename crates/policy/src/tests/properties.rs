@@ -16,8 +16,7 @@ fn left() -> impl Strategy<Value = Left> {
     prop_oneof![
         "([^\\s'\"\\\\(:]{0,6}|True|None|-?[0-9]{1,4}|it's)".prop_map(Left::Literal),
         "[a-z_][A-Za-z0-9_-]{0,6}(\\.[a-z_][a-z0-9_]{0,4}){0,3}"
-            .prop_filter("kinds", |name| !["role", "rule", "http", "https", "field"]
-                .contains(&name.as_str()))
+            .prop_filter("kinds", |name| !["role", "rule", "http", "https", "field"].contains(&name.as_str()))
             .prop_map(|name| Left::Attribute(Attribute::new(&name))),
     ]
 }
