@@ -197,3 +197,58 @@ async fn the_last_handle_closes_the_connection() {
     drop(copy);
     assert_eq!(peer.receive().await, None);
 }
+
+#[tokio::test]
+async fn a_leader_that_steps_down_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let (listener, mut options) = pair(directory.path());
+    options.leader_of = Some("D".to_owned());
+    let client = options.connect();
+    let columns = json!({
+        "name": {"type": "string"},
+        "model": {"type": "string"},
+        "connected": {"type": "boolean"},
+        "leader": {"type": "boolean"},
+    });
+    let schema = json!({"tables": {"Database": {"columns": columns}}});
+    let uuid = "00000000-0000-0000-0000-000000000001";
+    let row = json!({"name": "D", "model": "clustered", "connected": true, "leader": true});
+    let server = async {
+        let mut peer = Peer::accept(&listener).await;
+        peer.answer("get_schema", schema).await;
+        peer.answer(
+            "monitor_cond",
+            json!({"Database": {uuid: {"initial": row}}}),
+        )
+        .await;
+        peer.answer("echo", json!([])).await;
+        peer
+    };
+    let (mut peer, answer) = tokio::join!(server, client.echo());
+    answer.unwrap();
+    let update = json!({"Database": {uuid: {"modify": {"leader": false}}}});
+    peer.send(&json!({"method": "update2", "params": [0, update], "id": null}).to_string())
+        .await;
+    assert_eq!(peer.receive().await, None);
+    Peer::accept(&listener).await;
+}
+
+#[tokio::test]
+async fn a_server_too_old_for_clusters_is_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (listener, mut options) = pair(directory.path());
+    options.leader_of = Some("D".to_owned());
+    let client = options.connect();
+    let server = async {
+        let mut peer = Peer::accept(&listener).await;
+        for _ in 0..2 {
+            let request = peer.receive().await.unwrap();
+            let error = json!({"error": "unknown database", "details": "no _Server"});
+            peer.send(&json!({"id": request["id"], "result": null, "error": error}).to_string())
+                .await;
+        }
+        peer.answer("echo", json!([])).await;
+    };
+    let (_, answer) = tokio::join!(server, client.echo());
+    answer.unwrap();
+}
