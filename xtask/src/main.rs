@@ -1,3 +1,29 @@
-//! Development tasks.
+//! Development tasks: `cargo xtask tidy`.
 
-fn main() {}
+mod tidy;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// Development tasks.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the rules of the house: order of crates, who names the database driver, file lengths, docs, lints
+    Tidy,
+}
+
+fn main() -> Result<()> {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let root = manifest.parent().context("xtask stands below the workspace's root")?;
+    match Arguments::parse().command {
+        Command::Tidy => tidy::run(root),
+    }
+}
