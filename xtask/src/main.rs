@@ -1,5 +1,6 @@
-//! Development tasks: `cargo xtask tidy`.
+//! Development tasks: `cargo xtask tidy`, `cargo xtask licences`.
 
+mod licences;
 mod tidy;
 
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ struct Arguments {
 enum Command {
     /// Check the rules of the house: order of crates, who names the database driver, file lengths, docs, lints
     Tidy,
+    /// Check that every dependency's licence is one that deny.toml allows
+    Licences,
 }
 
 fn main() -> Result<()> {
@@ -25,5 +28,6 @@ fn main() -> Result<()> {
     let root = manifest.parent().context("xtask stands below the workspace's root")?;
     match Arguments::parse().command {
         Command::Tidy => tidy::run(root),
+        Command::Licences => licences::run(root),
     }
 }
