@@ -3,5 +3,6 @@
 
 mod access;
 mod cloud;
+mod postgres;
 mod resources;
 mod tokens;
