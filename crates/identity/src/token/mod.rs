@@ -24,6 +24,8 @@ const LONGEST: usize = 512;
 pub(crate) struct Token {
     pub data: Arc<TokenData>,
     pub payload: Payload,
+    /// The revision at which it was looked up; while the token is served from memory, the current one.
+    pub revision: i64,
     pub user_domain_name: String,
     /// The name of the scope's domain, or of the domain that the project is in.
     pub domain_name: Option<String>,
@@ -143,7 +145,7 @@ impl Identity {
             return Err(refused());
         }
         data.roles = roles.iter().map(|(_, name)| name.clone()).collect();
-        Ok(Token { data: Arc::new(data), payload, user_domain_name: account.domain_name, domain_name, roles })
+        Ok(Token { data: Arc::new(data), payload, revision, user_domain_name: account.domain_name, domain_name, roles })
     }
 
     /// Fills in the scope; gives its domain's name and the roles that the user has there.

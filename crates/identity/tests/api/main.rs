@@ -5,4 +5,5 @@ mod access;
 mod cloud;
 mod postgres;
 mod resources;
+mod speed;
 mod tokens;

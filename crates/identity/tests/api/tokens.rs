@@ -238,7 +238,7 @@ pub async fn changes_of_users_projects_and_roles_end_tokens_in_every_copy_on(clo
                 cloud.delete(&admin, &path).await.expect(204)
             }
             "delete" => cloud.delete(&admin, &path).await.expect(204),
-            other => panic!("no case {other}"),
+            other => unreachable!("no case {other}"),
         };
         assert!(!cloud.is_valid(&token).await && !other.is_valid(&token).await, "{case}");
     }
