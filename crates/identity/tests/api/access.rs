@@ -167,6 +167,12 @@ pub async fn roles_come_by_groups_inheritance_and_implication_on(cloud: &Cloud) 
     assert_eq!(roles(&project).await, ["reader"]);
     let found = cloud.get(&admin, &format!("/v3/users/{}/projects", user.id)).await.expect(200);
     assert_eq!(found["projects"].as_array().unwrap().len(), 2);
+    let path_of_first = format!("/v3/users/{}/projects?limit=1", user.id);
+    let first = cloud.get(&admin, &path_of_first).await.expect(200);
+    let next = first["links"]["next"].as_str().unwrap().strip_prefix("http://cloud:8080/identity").unwrap();
+    let second = cloud.get(&admin, next).await.expect(200);
+    assert_eq!(second["projects"][0], found["projects"][1]);
+    assert_eq!(second["links"]["next"], json!(null));
     let query = format!("effective&user.id={}&scope.project.id={child}&include_names", user.id);
     let body = cloud.get(&admin, &format!("/v3/role_assignments?{query}")).await.expect(200);
     let mut names: Vec<&Value> =
@@ -197,6 +203,9 @@ pub async fn assignments_are_listed_as_given_on(cloud: &Cloud) {
     let mine = list(&format!("user.id={}", user.id)).await;
     assert_eq!(mine.len(), 1);
     assert_eq!(mine[0]["scope"]["project"]["id"], json!(project));
+    let named = list(&format!("user.id={}&include_names=True", user.id)).await;
+    assert_eq!(named[0]["user"]["name"], json!(user.name));
+    assert_eq!(named[0]["scope"]["project"]["domain"]["name"], "Default");
     assert_eq!(list("scope.system=all").await[0]["scope"], json!({"system": {"all": true}}));
     assert_eq!(list(&format!("role.id={}", cloud.admin.role_id)).await.len(), 2);
     cloud.get(&admin, "/v3/role_assignments?scope.system=all&scope.project.id=x").await.expect(400);
