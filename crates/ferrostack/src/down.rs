@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use ferrostack::state::State;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::output;
-use crate::state::State;
 
 /// How long guests and services may take to end.
 const LIMIT: Duration = Duration::from_secs(120);

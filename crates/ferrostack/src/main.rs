@@ -1,12 +1,9 @@
 //! Ferrostack: a whole cloud behind the OpenStack APIs, in one program.
 
-mod client;
-mod cloud;
 mod doctor;
 mod down;
 mod output;
 mod ssh;
-mod state;
 mod status;
 mod up;
 
@@ -15,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use state::State;
+use ferrostack::state::State;
 
 /// A whole cloud behind the OpenStack APIs, in one program.
 #[derive(Parser)]

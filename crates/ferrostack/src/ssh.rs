@@ -4,10 +4,9 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use ferrostack::client::Client;
+use ferrostack::state::State;
 use serde_json::Value;
-
-use crate::client::Client;
-use crate::state::State;
 
 /// Which server, and what to do there.
 #[derive(clap::Args)]
@@ -31,13 +30,14 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
     if up.fake {
         bail!("this cloud runs on fake drivers: its servers have nothing to log in to");
     }
-    let client = Client::log_in(&up.url, &state.secret("admin-password")?).await?;
+    let client = Client::log_in(&up.url, "admin", &state.secret("admin-password")?, "admin").await?;
     let listed = client.get("/compute/v2.1/servers/detail?all_tenants=1").await?;
     let servers = listed["servers"].as_array().map_or(&[][..], Vec::as_slice);
     let wanted = |server: &&Value| server["name"] == arguments.server || server["id"] == arguments.server;
     let server = servers.iter().find(wanted).with_context(|| format!("there is no server {}", arguments.server))?;
-    let address = floating_ip(server)
-        .with_context(|| format!("{} has no floating IP; give it one with `openstack server add floating ip`", arguments.server))?;
+    let address = floating_ip(server).with_context(|| {
+        format!("{} has no floating IP; give it one with `openstack server add floating ip`", arguments.server)
+    })?;
     let mut ssh = match &up.namespace {
         Some(namespace) => {
             let mut ip = Command::new("ip");
@@ -47,7 +47,8 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
         None => Command::new("ssh"),
     };
     let known_hosts = state.path("known_hosts");
-    ssh.args(["-o", "StrictHostKeyChecking=accept-new", "-o"]).arg(format!("UserKnownHostsFile={}", known_hosts.display()));
+    ssh.args(["-o", "StrictHostKeyChecking=accept-new", "-o"])
+        .arg(format!("UserKnownHostsFile={}", known_hosts.display()));
     let demo_key = state.path("demo/id_ed25519");
     if let Some(key) = arguments.identity.clone().or_else(|| demo_key.exists().then_some(demo_key)) {
         ssh.arg("-i").arg(key);

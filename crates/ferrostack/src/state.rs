@@ -84,9 +84,7 @@ impl State {
 
     /// The running cloud; an error that says how to start one when none runs.
     pub fn running(&self) -> Result<Up> {
-        self.up()?.with_context(|| {
-            format!("no cloud runs on {}; start one with `ferrostack up`", self.dir.display())
-        })
+        self.up()?.with_context(|| format!("no cloud runs on {}; start one with `ferrostack up`", self.dir.display()))
     }
 
     /// Writes `up.json` and the files that the stock clients read.

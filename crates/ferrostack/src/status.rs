@@ -1,12 +1,12 @@
 //! `ferrostack status`.
 
 use anyhow::Result;
+use ferrostack::client::Client;
+use ferrostack::state::State;
 use jiff::{Timestamp, Unit};
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::output;
-use crate::state::State;
 
 /// Each API and a path that answers without a token.
 const APIS: &[(&str, &str)] = &[
@@ -22,7 +22,12 @@ pub async fn run(state: &State) -> Result<()> {
     let up = state.running()?;
     let age = Timestamp::now().since(up.started_at)?.round(Unit::Second)?;
     let drivers = if up.fake { "fake drivers" } else { "real drivers" };
-    output::line(&format!("ferrostack {} at {}, {drivers}, up {age:#}, state in {}\n", up.version, up.url, state.dir().display()));
+    output::line(&format!(
+        "ferrostack {} at {}, {drivers}, up {age:#}, state in {}\n",
+        up.version,
+        up.url,
+        state.dir().display()
+    ));
     let open = Client::new(&up.url);
     let mut rows = Vec::new();
     for (api, path) in APIS {
@@ -31,12 +36,14 @@ pub async fn run(state: &State) -> Result<()> {
     }
     output::table(&["API", "ADDRESS", "HEALTH"], &rows);
 
-    let client = Client::log_in(&up.url, &state.secret("admin-password")?).await?;
+    let client = Client::log_in(&up.url, "admin", &state.secret("admin-password")?, "admin").await?;
     let services = client.get("/compute/v2.1/os-services").await?;
     let agents = client.get("/network/v2.0/agents").await?;
     let mut rows: Vec<Vec<String>> = array(&services, "services")
         .iter()
-        .map(|s| vec![text(&s["binary"]), text(&s["host"]), text(&s["state"]), text(&s["status"]), text(&s["updated_at"])])
+        .map(|s| {
+            vec![text(&s["binary"]), text(&s["host"]), text(&s["state"]), text(&s["status"]), text(&s["updated_at"])]
+        })
         .collect();
     rows.extend(array(&agents, "agents").iter().map(|a| {
         let state = if a["alive"] == true { "up" } else { "down" };

@@ -12,9 +12,11 @@ use runtime::Runtime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cloud::{Cloud, Settings};
+use agent::fake;
+use ferrostack::cloud::{Cloud, Node, Settings};
+use ferrostack::state::{State, Up};
+
 use crate::output;
-use crate::state::{State, Up};
 
 /// How to start.
 #[derive(clap::Args)]
@@ -57,7 +59,7 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
     let runtime = Runtime::default();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let settings = Settings::new(state, arguments, &url)?;
+    let settings = settings(state, arguments, &url)?;
     let cloud = Cloud::start(runtime.clone(), settings, listener).await?;
     let up = Up {
         pid: std::process::id().try_into().context("the process id does not fit")?,
@@ -82,6 +84,41 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
     state.withdraw();
     drop(lock);
     Ok(())
+}
+
+/// What the command line and the state directory say.
+fn settings(state: &State, arguments: &Arguments, url: &str) -> Result<Settings> {
+    let database = match &arguments.database {
+        Some(address) => address.parse().context("--database cannot be used")?,
+        None => db::Options::Sqlite(state.path("ferrostack.db")),
+    };
+    let node = fake::Node::new(fake::Options {
+        state_file: Some(state.path("fake-node.json")),
+        console_dir: Some(state.path("consoles")),
+        ..fake::Options::default()
+    });
+    Ok(Settings {
+        state: state.clone(),
+        url: url.to_owned(),
+        database,
+        bcrypt_rounds: arguments.bcrypt_rounds,
+        fault: arguments.fault.as_deref().map(fault_point).transpose()?,
+        node: Node::Fake(node),
+    })
+}
+
+fn fault_point(text: &str) -> Result<work::FaultPoint> {
+    let mut parts = text.split('/');
+    let (Some(kind), Some(step), Some(moment), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        bail!("--fault is KIND/STEP/MOMENT");
+    };
+    let moment = match moment {
+        "kill-before" => work::Moment::KillBefore,
+        "kill-after" => work::Moment::KillAfter,
+        "fail" => work::Moment::Fail,
+        other => bail!("--fault knows no moment {other}"),
+    };
+    Ok(work::FaultPoint { kind: kind.to_owned(), step: step.to_owned(), moment })
 }
 
 /// Starts `ferrostack up` in the background and returns when it answers.
