@@ -1,1 +1,3 @@
 //! What the real drivers need on a host: daemons in a network namespace of their own, and facts about the machine.
+
+pub mod facts;
