@@ -115,6 +115,17 @@ impl Libvirt {
         }
     }
 
+    /// Switches all servers off at once, by force. They stay defined.
+    pub async fn servers_off(&self) -> Result<(), Problem> {
+        for server in self.server_list().await? {
+            match self.destroy(&server.id).await {
+                Ok(()) | Err(Problem::NotFound) => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(())
+    }
+
     async fn destroy(&self, id: &str) -> Result<(), Problem> {
         self.domain(id, destroy).await
     }
