@@ -50,21 +50,13 @@ impl Options {
     #[must_use]
     pub fn connect(self) -> Client {
         let (commands, queue) = mpsc::channel(CALLS_QUEUED);
-        let (status_sender, status) =
-            watch::channel(Status::Disconnected("not connected yet".to_owned()));
+        let (status_sender, status) = watch::channel(Status::Disconnected("not connected yet".to_owned()));
         let call_timeout = self.call_timeout;
         let stop = CancellationToken::new();
         let guard = stop.clone().drop_guard();
         let connection = Connection::new(self, queue, status_sender);
         tokio::spawn(async move { stop.run_until_cancelled(connection.run()).await });
-        Client {
-            shared: Arc::new(Shared {
-                commands,
-                status,
-                call_timeout,
-                _guard: guard,
-            }),
-        }
+        Client { shared: Arc::new(Shared { commands, status, call_timeout, _guard: guard }) }
     }
 }
 
@@ -102,14 +94,9 @@ impl Client {
     /// The names of the server's databases (RFC 7047 §4.1.1).
     pub async fn list_dbs(&self) -> Result<Vec<String>> {
         let names = self.call("list_dbs", json!([])).await?;
-        let names = names
-            .as_array()
-            .ok_or_else(|| Error::protocol("list_dbs did not give an array"))?;
+        let names = names.as_array().ok_or_else(|| Error::protocol("list_dbs did not give an array"))?;
         let name = |name: &Json| name.as_str().map(str::to_owned);
-        names
-            .iter()
-            .map(|json| name(json).ok_or_else(|| Error::protocol("a database without a name")))
-            .collect()
+        names.iter().map(|json| name(json).ok_or_else(|| Error::protocol("a database without a name"))).collect()
     }
 
     /// The schema of a database as the server writes it (RFC 7047 §4.1.2).
@@ -121,9 +108,7 @@ impl Client {
     /// unknown which.
     pub async fn transact(&self, database: &str, transaction: Transaction) -> Result<Results> {
         let operations = transaction.len();
-        let results = self
-            .call("transact", transaction.into_params(database))
-            .await?;
+        let results = self.call("transact", transaction.into_params(database)).await?;
         Results::from_json(&results, operations)
     }
 
@@ -144,39 +129,19 @@ impl Client {
     /// Starts a replica and waits for its first content.
     pub async fn monitor(&self, request: MonitorRequest) -> Result<Monitor> {
         let (asker, answer) = oneshot::channel();
-        let feed = self
-            .ask("monitor_cond", Command::Monitor { request, asker }, answer)
-            .await?;
+        let feed = self.ask("monitor_cond", Command::Monitor { request, asker }, answer).await?;
         Ok(Monitor::new(feed, self.clone()))
     }
 
     async fn call(&self, method: &'static str, params: Json) -> Result<Json> {
         let (caller, answer) = oneshot::channel();
-        self.ask(
-            method,
-            Command::Call {
-                method,
-                params,
-                caller,
-            },
-            answer,
-        )
-        .await
+        self.ask(method, Command::Call { method, params, caller }, answer).await
     }
 
     /// Gives a command to the connection's task and waits for the answer.
-    async fn ask<T>(
-        &self,
-        method: &'static str,
-        command: Command,
-        answer: oneshot::Receiver<Result<T>>,
-    ) -> Result<T> {
+    async fn ask<T>(&self, method: &'static str, command: Command, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
         let asked = async {
-            self.shared
-                .commands
-                .send(command)
-                .await
-                .map_err(|_| Error::Closed)?;
+            self.shared.commands.send(command).await.map_err(|_| Error::Closed)?;
             answer.await.map_err(|_| Error::Closed)?
         };
         let after = self.shared.call_timeout;

@@ -28,16 +28,9 @@ const LEADER: u64 = 0;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Call a method and give its result.
-    Call {
-        method: &'static str,
-        params: Json,
-        caller: oneshot::Sender<Result<Json>>,
-    },
+    Call { method: &'static str, params: Json, caller: oneshot::Sender<Result<Json>> },
     /// Start a replica.
-    Monitor {
-        request: MonitorRequest,
-        asker: oneshot::Sender<Result<Feed>>,
-    },
+    Monitor { request: MonitorRequest, asker: oneshot::Sender<Result<Feed>> },
 }
 
 /// Whether the connection stands, or why not.
@@ -49,10 +42,7 @@ pub(crate) enum Status {
 
 /// Who is waiting for the response to a request.
 enum Pending {
-    Caller {
-        method: &'static str,
-        caller: oneshot::Sender<Result<Json>>,
-    },
+    Caller { method: &'static str, caller: oneshot::Sender<Result<Json>> },
     Schema(u64),
     Content(u64),
 }
@@ -71,11 +61,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        options: Options,
-        commands: mpsc::Receiver<Command>,
-        status: watch::Sender<Status>,
-    ) -> Self {
+    pub(crate) fn new(options: Options, commands: mpsc::Receiver<Command>, status: watch::Sender<Status>) -> Self {
         Connection {
             options,
             commands,
@@ -156,8 +142,7 @@ impl Connection {
             Some(database) => {
                 let columns = ["name", "model", "connected", "leader"];
                 let named = Condition::equal("name", database);
-                let request =
-                    MonitorRequest::new("_Server").table_where("Database", &columns, [named]);
+                let request = MonitorRequest::new("_Server").table_where("Database", &columns, [named]);
                 self.replicas.insert(LEADER, Replica::new(request, None));
                 self.replica_request(LEADER);
             }
@@ -169,14 +154,8 @@ impl Connection {
         info!(%remote, "connected to the database server");
         self.ready = true;
         self.status.send_replace(Status::Connected);
-        self.replicas
-            .retain(|id, replica| *id == LEADER || !replica.abandoned());
-        let ids: Vec<u64> = self
-            .replicas
-            .keys()
-            .copied()
-            .filter(|id| *id != LEADER)
-            .collect();
+        self.replicas.retain(|id, replica| *id == LEADER || !replica.abandoned());
+        let ids: Vec<u64> = self.replicas.keys().copied().filter(|id| *id != LEADER).collect();
         ids.into_iter().for_each(|id| self.replica_request(id));
     }
 
@@ -192,17 +171,13 @@ impl Connection {
             Error::Unavailable(reason) => reason.clone(),
             error => error.to_string(),
         };
-        self.status
-            .send_replace(Status::Disconnected(reason.clone()));
+        self.status.send_replace(Status::Disconnected(reason.clone()));
         self.output.clear();
         self.replicas.remove(&LEADER);
         for pending in std::mem::take(&mut self.pending).into_values() {
             if let Pending::Caller { method, caller } = pending {
                 // A caller that has gone away needs no answer.
-                let _ = caller.send(Err(Error::Lost {
-                    method,
-                    reason: reason.clone(),
-                }));
+                let _ = caller.send(Err(Error::Lost { method, reason: reason.clone() }));
             }
         }
         was_ready
@@ -210,11 +185,7 @@ impl Connection {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Call {
-                method,
-                params,
-                caller,
-            } => {
+            Command::Call { method, params, caller } => {
                 if !caller.is_closed() {
                     let id = self.request(method, &params);
                     self.pending.insert(id, Pending::Caller { method, caller });
@@ -234,10 +205,7 @@ impl Connection {
         let Some(replica) = self.replicas.get(&id) else {
             return;
         };
-        let (database, params) = (
-            json!([replica.request.database]),
-            replica.request.to_params(id),
-        );
+        let (database, params) = (json!([replica.request.database]), replica.request.to_params(id));
         let schema = self.request("get_schema", &database);
         self.pending.insert(schema, Pending::Schema(id));
         let content = self.request("monitor_cond", &params);
@@ -252,8 +220,7 @@ impl Connection {
     }
 
     fn send(&mut self, message: &Json) {
-        self.output
-            .extend_from_slice(message.to_string().as_bytes());
+        self.output.extend_from_slice(message.to_string().as_bytes());
     }
 
     /// Takes one message: a request, a notification or a response (RFC 7047 §4).
@@ -281,20 +248,10 @@ impl Connection {
         }
     }
 
-    fn response(
-        &mut self,
-        remote: &Remote,
-        pending: Pending,
-        result: Json,
-        error: &Json,
-    ) -> Result<()> {
+    fn response(&mut self, remote: &Remote, pending: Pending, result: Json, error: &Json) -> Result<()> {
         match pending {
             Pending::Caller { method, caller } => {
-                let result = if error.is_null() {
-                    Ok(result)
-                } else {
-                    Err(Error::refused(method, error))
-                };
+                let result = if error.is_null() { Ok(result) } else { Err(Error::refused(method, error)) };
                 // A caller that has gone away needs no answer.
                 let _ = caller.send(result);
                 Ok(())
@@ -315,11 +272,7 @@ impl Connection {
         };
         if error.is_null() {
             replica.fill(result)?;
-            return if id == LEADER {
-                self.leader_check(remote)
-            } else {
-                Ok(())
-            };
+            return if id == LEADER { self.leader_check(remote) } else { Ok(()) };
         }
         let error = Error::refused("monitor_cond", error);
         // A server too old to know of `_Server` knows no clusters either.

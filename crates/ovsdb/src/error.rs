@@ -11,9 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The remote is not of the form `unix:PATH` or `tcp:HOST:PORT`.
-    #[error(
-        "{0:?} is not a database remote; write unix:PATH or tcp:HOST:PORT, several separated by commas"
-    )]
+    #[error("{0:?} is not a database remote; write unix:PATH or tcp:HOST:PORT, several separated by commas")]
     Remote(String),
 
     /// There was no connection for as long as the call may take; nothing was sent.
@@ -43,10 +41,7 @@ pub enum Error {
     Closed,
 
     /// The server refused a whole request (RFC 7047 §4.1, the member `error` of the response).
-    #[error(
-        "the database server refused {method}: {error}{}",
-        parenthesis(details)
-    )]
+    #[error("the database server refused {method}: {error}{}", parenthesis(details))]
     Refused {
         /// The method called.
         method: &'static str,
@@ -101,34 +96,21 @@ impl Error {
     /// The error of a response to `method`: an object with `error` and `details`, or anything else in JSON.
     pub(crate) fn refused(method: &'static str, error: &Json) -> Self {
         let (error, details) = error_parts(error);
-        Error::Refused {
-            method,
-            error,
-            details,
-        }
+        Error::Refused { method, error, details }
     }
 }
 
 /// Splits an `<error>` (RFC 7047 §3.1) into its name and its details.
 pub(crate) fn error_parts(error: &Json) -> (String, String) {
     let text = |name: &str| error.get(name).and_then(Json::as_str).map(str::to_owned);
-    let name = text("error")
-        .or_else(|| error.as_str().map(str::to_owned))
-        .unwrap_or_else(|| error.to_string());
+    let name = text("error").or_else(|| error.as_str().map(str::to_owned)).unwrap_or_else(|| error.to_string());
     (name, text("details").unwrap_or_default())
 }
 
 fn parenthesis(details: &str) -> String {
-    if details.is_empty() {
-        String::new()
-    } else {
-        format!(" ({details})")
-    }
+    if details.is_empty() { String::new() } else { format!(" ({details})") }
 }
 
 fn place(index: Option<usize>) -> String {
-    index.map_or_else(
-        || "the commit".to_owned(),
-        |index| format!("operation {index} of the transaction"),
-    )
+    index.map_or_else(|| "the commit".to_owned(), |index| format!("operation {index} of the transaction"))
 }

@@ -23,14 +23,7 @@ impl Decoder {
     /// A decoder that refuses a message of more than `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Decoder {
-            buffer: BytesMut::new(),
-            limit,
-            scanned: 0,
-            depth: 0,
-            in_string: false,
-            escaped: false,
-        }
+        Decoder { buffer: BytesMut::new(), limit, scanned: 0, depth: 0, in_string: false, escaped: false }
     }
 
     /// Where received bytes are to be appended.
@@ -45,9 +38,7 @@ impl Decoder {
         };
         let message = self.buffer.split_to(end);
         self.scanned = 0;
-        serde_json::from_slice(&message)
-            .map(Some)
-            .map_err(|error| Error::protocol(format!("invalid JSON: {error}")))
+        serde_json::from_slice(&message).map(Some).map_err(|error| Error::protocol(format!("invalid JSON: {error}")))
     }
 
     /// Looks at bytes not seen before; the length of the first message once its end is there.
@@ -57,10 +48,7 @@ impl Decoder {
         }
         while let Some(&byte) = self.buffer.get(self.scanned) {
             if self.scanned >= self.limit {
-                return Err(Error::protocol(format!(
-                    "a message of more than {} bytes",
-                    self.limit
-                )));
+                return Err(Error::protocol(format!("a message of more than {} bytes", self.limit)));
             }
             self.scanned += 1;
             if self.in_string {
@@ -87,17 +75,11 @@ impl Decoder {
 
     /// Drops white space between messages; what follows must begin an object.
     fn skip_space(&mut self) -> Result<()> {
-        let space = self
-            .buffer
-            .iter()
-            .take_while(|byte| byte.is_ascii_whitespace())
-            .count();
+        let space = self.buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         self.buffer.advance(space);
         match self.buffer.first() {
             None | Some(b'{') => Ok(()),
-            Some(byte) => Err(Error::protocol(format!(
-                "a message that begins with byte {byte:#04x}"
-            ))),
+            Some(byte) => Err(Error::protocol(format!("a message that begins with byte {byte:#04x}"))),
         }
     }
 }
@@ -122,17 +104,10 @@ mod tests {
 
     #[test]
     fn brackets_and_quotes_in_strings_do_not_count() {
-        let messages = [
-            json!({"a": "}{][\"\\"}),
-            json!({"b\"}": [{}, "\\"]}),
-            json!({}),
-        ];
+        let messages = [json!({"a": "}{][\"\\"}), json!({"b\"}": [{}, "\\"]}), json!({})];
         let text: String = messages.iter().map(Json::to_string).collect();
         let mut decoder = Decoder::new(1000);
-        assert_eq!(
-            decode_all(&mut decoder, &[text.as_bytes()]).unwrap(),
-            messages
-        );
+        assert_eq!(decode_all(&mut decoder, &[text.as_bytes()]).unwrap(), messages);
     }
 
     #[test]
@@ -144,30 +119,14 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        for garbage in [
-            "HTTP/1.1 400",
-            "[1]",
-            "}",
-            "\"x\"",
-            "{]",
-            "{\"a\"}",
-            "\u{0}",
-        ] {
-            assert!(
-                decode_all(&mut Decoder::new(100), &[garbage.as_bytes()]).is_err(),
-                "{garbage}"
-            );
+        for garbage in ["HTTP/1.1 400", "[1]", "}", "\"x\"", "{]", "{\"a\"}", "\u{0}"] {
+            assert!(decode_all(&mut Decoder::new(100), &[garbage.as_bytes()]).is_err(), "{garbage}");
         }
     }
 
     #[test]
     fn deep_nesting_is_an_error_not_an_overflow() {
-        let text = format!(
-            "{}{}{}",
-            "{\"a\":",
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        ) + "}";
+        let text = format!("{}{}{}", "{\"a\":", "[".repeat(100_000), "]".repeat(100_000)) + "}";
         assert!(decode_all(&mut Decoder::new(1_000_000), &[text.as_bytes()]).is_err());
     }
 

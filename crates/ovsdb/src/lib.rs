@@ -39,7 +39,5 @@ pub use client::{Client, Options};
 pub use error::{Error, Result};
 pub use framing::Decoder;
 pub use monitor::{Change, Changes, Monitor, MonitorRequest, Tables};
-pub use transaction::{
-    Condition, Inserted, Mutation, OperationResult, Results, Transaction, Until,
-};
+pub use transaction::{Condition, Inserted, Mutation, OperationResult, Results, Transaction, Until};
 pub use value::{Atom, Row, Value};

@@ -28,20 +28,13 @@ impl MonitorRequest {
     /// Nothing yet of the database.
     #[must_use]
     pub fn new(database: &str) -> MonitorRequest {
-        MonitorRequest {
-            database: database.to_owned(),
-            tables: BTreeMap::new(),
-        }
+        MonitorRequest { database: database.to_owned(), tables: BTreeMap::new() }
     }
 
     /// Also the named columns of a table; all of them if none is named.
     #[must_use]
     pub fn table(mut self, table: &str, columns: &[&str]) -> MonitorRequest {
-        let request = if columns.is_empty() {
-            json!({})
-        } else {
-            json!({"columns": columns})
-        };
+        let request = if columns.is_empty() { json!({}) } else { json!({"columns": columns}) };
         self.tables.insert(table.to_owned(), request);
         self
     }
@@ -54,10 +47,7 @@ impl MonitorRequest {
         columns: &[&str],
         conditions: impl IntoIterator<Item = Condition>,
     ) -> MonitorRequest {
-        let conditions: Json = conditions
-            .into_iter()
-            .map(|condition| condition.to_json())
-            .collect();
+        let conditions: Json = conditions.into_iter().map(|condition| condition.to_json()).collect();
         let mut request = self.table(table, columns);
         if let Some(table) = request.tables.get_mut(table) {
             table["where"] = conditions;
@@ -67,21 +57,13 @@ impl MonitorRequest {
 
     /// The parameters of the method `monitor_cond`.
     pub(crate) fn to_params(&self, id: u64) -> Json {
-        let tables: Json = self
-            .tables
-            .iter()
-            .map(|(name, table)| (name.clone(), json!([table])))
-            .collect();
+        let tables: Json = self.tables.iter().map(|(name, table)| (name.clone(), json!([table]))).collect();
         json!([self.database, id, tables])
     }
 
     /// Whether a column is among the monitored ones.
     fn covers(&self, table: &str, column: &str) -> bool {
-        let columns = self
-            .tables
-            .get(table)
-            .and_then(|table| table.get("columns"))
-            .and_then(Json::as_array);
+        let columns = self.tables.get(table).and_then(|table| table.get("columns")).and_then(Json::as_array);
         columns.is_none_or(|columns| columns.iter().any(|name| name == column))
     }
 }
@@ -95,11 +77,7 @@ pub struct Tables {
 impl Tables {
     /// The rows of a table with their identities.
     pub fn rows(&self, table: &str) -> impl Iterator<Item = (Uuid, &Arc<Row>)> {
-        self.tables
-            .get(table)
-            .into_iter()
-            .flatten()
-            .map(|(uuid, row)| (*uuid, row))
+        self.tables.get(table).into_iter().flatten().map(|(uuid, row)| (*uuid, row))
     }
 
     /// One row.
@@ -109,15 +87,9 @@ impl Tables {
     }
 
     /// The first row of a table whose column is the value.
-    pub fn find(
-        &self,
-        table: &str,
-        column: &str,
-        value: impl Into<Value>,
-    ) -> Option<(Uuid, &Arc<Row>)> {
+    pub fn find(&self, table: &str, column: &str, value: impl Into<Value>) -> Option<(Uuid, &Arc<Row>)> {
         let value = value.into();
-        self.rows(table)
-            .find(|(_, row)| row.value(column) == Ok(&value))
+        self.rows(table).find(|(_, row)| row.value(column) == Ok(&value))
     }
 
     /// How many rows a table has.
@@ -129,10 +101,7 @@ impl Tables {
     fn apply(&mut self, change: &Change) {
         match &change.new {
             Some(row) => {
-                self.tables
-                    .entry(change.table.clone())
-                    .or_default()
-                    .insert(change.uuid, Arc::clone(row));
+                self.tables.entry(change.table.clone()).or_default().insert(change.uuid, Arc::clone(row));
             }
             None => {
                 if let Some(rows) = self.tables.get_mut(&change.table) {
@@ -146,22 +115,13 @@ impl Tables {
     fn changes_to(&self, new: &Tables) -> Vec<Change> {
         let keys = |tables: &Tables| -> BTreeSet<(String, Uuid)> {
             let rows = tables.tables.iter();
-            rows.flat_map(|(table, rows)| rows.keys().map(|uuid| (table.clone(), *uuid)))
-                .collect()
+            rows.flat_map(|(table, rows)| rows.keys().map(|uuid| (table.clone(), *uuid))).collect()
         };
         let all: BTreeSet<_> = keys(self).into_iter().chain(keys(new)).collect();
         all.into_iter()
             .map(|(table, uuid)| {
-                let (old, new) = (
-                    self.row(&table, uuid).cloned(),
-                    new.row(&table, uuid).cloned(),
-                );
-                Change {
-                    table,
-                    uuid,
-                    old,
-                    new,
-                }
+                let (old, new) = (self.row(&table, uuid).cloned(), new.row(&table, uuid).cloned());
+                Change { table, uuid, old, new }
             })
             .filter(|change| change.old != change.new)
             .collect()
@@ -192,11 +152,7 @@ pub struct Monitor {
 
 impl Monitor {
     pub(crate) fn new(feed: Feed, client: Client) -> Monitor {
-        Monitor {
-            tables: feed.tables,
-            changes: feed.changes,
-            _client: client,
-        }
+        Monitor { tables: feed.tables, changes: feed.changes, _client: client }
     }
 
     /// The tables as they are now; the replica stands still while this is held, so let go of it soon.
@@ -211,22 +167,14 @@ impl Monitor {
     }
 
     /// Waits until the tables are as the caller wants them.
-    pub async fn wait_for(
-        &mut self,
-        wanted: impl FnMut(&Tables) -> bool,
-    ) -> Result<watch::Ref<'_, Tables>> {
-        self.tables
-            .wait_for(wanted)
-            .await
-            .map_err(|_| Error::Closed)
+    pub async fn wait_for(&mut self, wanted: impl FnMut(&Tables) -> bool) -> Result<watch::Ref<'_, Tables>> {
+        self.tables.wait_for(wanted).await.map_err(|_| Error::Closed)
     }
 
     /// Every change from now on, one by one.
     pub fn changes(&self) -> Result<Changes> {
         let sender = self.changes.upgrade().ok_or(Error::Closed)?;
-        Ok(Changes {
-            receiver: sender.subscribe(),
-        })
+        Ok(Changes { receiver: sender.subscribe() })
     }
 }
 
@@ -265,10 +213,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new(
-        request: MonitorRequest,
-        asker: Option<oneshot::Sender<Result<Feed>>>,
-    ) -> Replica {
+    pub(crate) fn new(request: MonitorRequest, asker: Option<oneshot::Sender<Result<Feed>>>) -> Replica {
         Replica {
             request,
             schema: Schema::default(),
@@ -281,9 +226,7 @@ impl Replica {
     /// Whether nobody waits for it or reads it any more.
     pub(crate) fn abandoned(&self) -> bool {
         let unread = self.tables.receiver_count() == 0 && self.changes.receiver_count() == 0;
-        self.asker
-            .as_ref()
-            .map_or(unread, oneshot::Sender::is_closed)
+        self.asker.as_ref().map_or(unread, oneshot::Sender::is_closed)
     }
 
     pub(crate) fn tables(&self) -> watch::Ref<'_, Tables> {
@@ -316,10 +259,7 @@ impl Replica {
         let changes = self.tables.borrow().changes_to(&tables);
         self.publish(changes);
         if let Some(asker) = self.asker.take() {
-            let feed = Feed {
-                tables: self.tables.subscribe(),
-                changes: self.changes.downgrade(),
-            };
+            let feed = Feed { tables: self.tables.subscribe(), changes: self.changes.downgrade() };
             // An asker that has gone away is found by `abandoned`.
             let _ = asker.send(Ok(feed));
         }
@@ -337,8 +277,7 @@ impl Replica {
         if changes.is_empty() {
             return;
         }
-        self.tables
-            .send_modify(|tables| changes.iter().for_each(|change| tables.apply(change)));
+        self.tables.send_modify(|tables| changes.iter().for_each(|change| tables.apply(change)));
         // Without a reader of single changes there is nobody to tell.
         let _ = self.changes.send(changes.into());
     }
@@ -351,22 +290,14 @@ impl Replica {
             for (uuid, update) in rows.as_object().ok_or_else(wrong)? {
                 let uuid = Uuid::try_parse(uuid).map_err(|_| wrong())?;
                 let old = tables.row(table, uuid).cloned();
-                let (kind, content) = update
-                    .as_object()
-                    .and_then(|update| update.iter().next())
-                    .ok_or_else(wrong)?;
+                let (kind, content) = update.as_object().and_then(|update| update.iter().next()).ok_or_else(wrong)?;
                 let new = match (kind.as_str(), &old) {
                     ("initial" | "insert", _) => Some(Arc::new(self.complete(table, content)?)),
                     ("modify", Some(old)) => Some(Arc::new(self.modify(table, old, content)?)),
                     ("delete", _) => None,
                     _ => return Err(wrong()),
                 };
-                changes.push(Change {
-                    table: table.clone(),
-                    uuid,
-                    old,
-                    new,
-                });
+                changes.push(Change { table: table.clone(), uuid, old, new });
             }
         }
         Ok(changes)
@@ -386,10 +317,7 @@ impl Replica {
     fn modify(&self, table: &str, old: &Row, content: &Json) -> Result<Row> {
         let mut row = old.clone();
         for (name, change) in Row::from_json(content)?.columns() {
-            let many = self
-                .schema
-                .column(table, name)
-                .is_some_and(|column| column.many);
+            let many = self.schema.column(table, name).is_some_and(|column| column.many);
             let value = match row.value(name) {
                 Ok(old) if many => difference_apply(old, change),
                 _ => change.clone(),
@@ -403,9 +331,7 @@ impl Replica {
 /// Elements of a set are toggled; pairs of a map are taken out if they are there just so, else put in.
 fn difference_apply(old: &Value, change: &Value) -> Value {
     match (old, change) {
-        (Value::Set(old), Value::Set(change)) => {
-            Value::Set(old.symmetric_difference(change).cloned().collect())
-        }
+        (Value::Set(old), Value::Set(change)) => Value::Set(old.symmetric_difference(change).cloned().collect()),
         (Value::Map(old), Value::Map(change)) => {
             let mut pairs: BTreeMap<Atom, Atom> = old.clone();
             for (key, value) in change {
@@ -435,12 +361,8 @@ mod tests {
             "ids": {"type": {"key": "string", "value": "string", "min": 0, "max": "unlimited"}},
             "other": {"type": "string"},
         });
-        replica
-            .schema_set(&json!({"tables": {"T": {"columns": columns}}}))
-            .unwrap();
-        replica
-            .fill(&json!({"T": {UUID: {"initial": {"tags": "a"}}}}))
-            .unwrap();
+        replica.schema_set(&json!({"tables": {"T": {"columns": columns}}})).unwrap();
+        replica.fill(&json!({"T": {UUID: {"initial": {"tags": "a"}}}})).unwrap();
         let feed = answer.try_recv().unwrap().unwrap();
         (replica, feed)
     }
@@ -448,10 +370,7 @@ mod tests {
     const UUID: &str = "00000000-0000-0000-0000-000000000001";
 
     fn row() -> Row {
-        Row::new()
-            .with("name", "")
-            .with("tags", "a")
-            .with("ids", Value::map([] as [(&str, &str); 0]))
+        Row::new().with("name", "").with("tags", "a").with("ids", Value::map([] as [(&str, &str); 0]))
     }
 
     #[test]
@@ -461,21 +380,12 @@ mod tests {
         assert_eq!(**feed.tables.borrow().row("T", uuid).unwrap(), row());
 
         let modify = json!({"tags": ["set", ["a", "b"]], "ids": ["map", [["k", "v"], ["x", "y"]]], "name": "n"});
-        replica
-            .update(&json!({"T": {UUID: {"modify": modify}}}))
-            .unwrap();
-        replica
-            .update(&json!({"T": {UUID: {"modify": {"ids": ["map", [["k", "w"], ["x", "y"]]]}}}}))
-            .unwrap();
-        let expected = Row::new()
-            .with("name", "n")
-            .with("tags", "b")
-            .with("ids", Value::map([("k", "w")]));
+        replica.update(&json!({"T": {UUID: {"modify": modify}}})).unwrap();
+        replica.update(&json!({"T": {UUID: {"modify": {"ids": ["map", [["k", "w"], ["x", "y"]]]}}}})).unwrap();
+        let expected = Row::new().with("name", "n").with("tags", "b").with("ids", Value::map([("k", "w")]));
         assert_eq!(**feed.tables.borrow().row("T", uuid).unwrap(), expected);
 
-        replica
-            .update(&json!({"T": {UUID: {"delete": null}}}))
-            .unwrap();
+        replica.update(&json!({"T": {UUID: {"delete": null}}})).unwrap();
         assert_eq!(feed.tables.borrow().len("T"), 0);
     }
 
@@ -485,16 +395,11 @@ mod tests {
         let mut changes = feed.changes.upgrade().unwrap().subscribe();
         let mut same = feed.tables.clone();
         same.mark_unchanged();
-        replica
-            .fill(&json!({"T": {UUID: {"initial": {"tags": "a"}}}}))
-            .unwrap();
+        replica.fill(&json!({"T": {UUID: {"initial": {"tags": "a"}}}})).unwrap();
         assert!(!same.has_changed().unwrap());
         replica.fill(&json!({})).unwrap();
         let gone = changes.try_recv().unwrap();
-        assert_eq!(
-            (gone.len(), gone[0].old.as_deref(), &gone[0].new),
-            (1, Some(&row()), &None)
-        );
+        assert_eq!((gone.len(), gone[0].old.as_deref(), &gone[0].new), (1, Some(&row()), &None));
     }
 
     #[test]

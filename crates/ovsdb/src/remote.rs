@@ -21,9 +21,7 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 impl Remote {
     /// Reads a list separated by commas.
     pub(crate) fn list(text: &str) -> Result<Vec<Remote>> {
-        text.split(',')
-            .map(|remote| Remote::parse(remote.trim()))
-            .collect()
+        text.split(',').map(|remote| Remote::parse(remote.trim())).collect()
     }
 
     fn parse(text: &str) -> Result<Remote> {
@@ -32,19 +30,9 @@ impl Remote {
             Some(("unix", path)) if !path.is_empty() => Ok(Remote::Unix(path.into())),
             Some(("tcp", address)) => {
                 let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-                let host = host
-                    .strip_prefix('[')
-                    .and_then(|host| host.strip_suffix(']'))
-                    .unwrap_or(host);
+                let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
                 let port = port.parse().map_err(|_| wrong())?;
-                if host.is_empty() {
-                    Err(wrong())
-                } else {
-                    Ok(Remote::Tcp {
-                        host: host.to_owned(),
-                        port,
-                    })
-                }
+                if host.is_empty() { Err(wrong()) } else { Ok(Remote::Tcp { host: host.to_owned(), port }) }
             }
             _ => Err(wrong()),
         }
@@ -83,25 +71,13 @@ mod tests {
     #[test]
     fn remotes_are_read_as_they_are_written() {
         let text = "unix:/run/nb.sock,tcp:10.0.0.1:6641,tcp:[::1]:6641";
-        let remotes: Vec<String> = Remote::list(text)
-            .unwrap()
-            .iter()
-            .map(Remote::to_string)
-            .collect();
+        let remotes: Vec<String> = Remote::list(text).unwrap().iter().map(Remote::to_string).collect();
         assert_eq!(remotes.join(","), text);
     }
 
     #[test]
     fn wrong_remotes_are_refused() {
-        for text in [
-            "",
-            "unix:",
-            "tcp:host",
-            "tcp::6641",
-            "tcp:host:99999",
-            "ssl:host:6641",
-            "unix:/a,,",
-        ] {
+        for text in ["", "unix:", "tcp:host", "tcp::6641", "tcp:host:99999", "ssl:host:6641", "unix:/a,,"] {
             assert!(Remote::list(text).is_err(), "{text}");
         }
     }

@@ -28,14 +28,10 @@ impl Schema {
         let tables = object(json, "tables")?;
         let tables = tables.iter().map(|(name, table)| {
             let columns = object(table, "columns")?;
-            let columns = columns
-                .iter()
-                .map(|(name, column)| Ok((name.clone(), Column::from_json(column)?)));
+            let columns = columns.iter().map(|(name, column)| Ok((name.clone(), Column::from_json(column)?)));
             Ok((name.clone(), columns.collect::<Result<_>>()?))
         });
-        Ok(Schema {
-            tables: tables.collect::<Result<_>>()?,
-        })
+        Ok(Schema { tables: tables.collect::<Result<_>>()? })
     }
 
     pub(crate) fn column(&self, table: &str, column: &str) -> Option<&Column> {
@@ -43,19 +39,13 @@ impl Schema {
     }
 
     pub(crate) fn columns(&self, table: &str) -> impl Iterator<Item = (&str, &Column)> {
-        self.tables
-            .get(table)
-            .into_iter()
-            .flatten()
-            .map(|(name, column)| (name.as_str(), column))
+        self.tables.get(table).into_iter().flatten().map(|(name, column)| (name.as_str(), column))
     }
 }
 
 impl Column {
     fn from_json(json: &Json) -> Result<Column> {
-        let kind = json
-            .get("type")
-            .ok_or_else(|| Error::protocol("a column without a type"))?;
+        let kind = json.get("type").ok_or_else(|| Error::protocol("a column without a type"))?;
         let bound = |name: &str| kind.get(name).map_or(Some(1), Json::as_u64);
         let default = if kind.get("value").is_some() {
             Value::Map(Default::default())
@@ -66,10 +56,7 @@ impl Column {
             Value::from(default_atom(key.get("type").unwrap_or(key))?)
         };
         // "unlimited" is not a number.
-        Ok(Column {
-            many: bound("max") != Some(1),
-            default,
-        })
+        Ok(Column { many: bound("max") != Some(1), default })
     }
 }
 

@@ -18,11 +18,7 @@ pub struct Condition {
 
 impl Condition {
     fn new(column: &str, function: &'static str, value: impl Into<Value>) -> Condition {
-        Condition {
-            column: column.to_owned(),
-            function,
-            value: value.into(),
-        }
+        Condition { column: column.to_owned(), function, value: value.into() }
     }
 
     /// The row of that identity.
@@ -86,11 +82,7 @@ pub struct Mutation {
 
 impl Mutation {
     fn new(column: &str, mutator: &'static str, value: impl Into<Value>) -> Mutation {
-        Mutation {
-            column: column.to_owned(),
-            mutator,
-            value: value.into(),
-        }
+        Mutation { column: column.to_owned(), mutator, value: value.into() }
     }
 
     /// Adds elements to a set, or pairs to a map whose keys are not there yet.
@@ -179,9 +171,7 @@ impl Transaction {
 
     /// Inserts a row; columns not given have their default (RFC 7047 §5.2.1).
     pub fn insert(&mut self, table: &str, row: Row) -> Inserted {
-        let inserted = Inserted {
-            index: self.operations.len(),
-        };
+        let inserted = Inserted { index: self.operations.len() };
         self.push(json!({"op": "insert", "table": table, "row": row.to_json(), "uuid-name": inserted.name()}));
         inserted
     }
@@ -192,14 +182,8 @@ impl Transaction {
     }
 
     /// Reads the named columns of the rows that match, all columns if none is named (RFC 7047 §5.2.2).
-    pub fn select(
-        &mut self,
-        table: &str,
-        conditions: impl IntoIterator<Item = Condition>,
-        columns: &[&str],
-    ) -> usize {
-        let mut operation =
-            json!({"op": "select", "table": table, "where": conditions_to_json(conditions)});
+    pub fn select(&mut self, table: &str, conditions: impl IntoIterator<Item = Condition>, columns: &[&str]) -> usize {
+        let mut operation = json!({"op": "select", "table": table, "where": conditions_to_json(conditions)});
         if !columns.is_empty() {
             operation["columns"] = json!(columns);
         }
@@ -207,16 +191,9 @@ impl Transaction {
     }
 
     /// Overwrites columns of the rows that match (RFC 7047 §5.2.3).
-    pub fn update(
-        &mut self,
-        table: &str,
-        conditions: impl IntoIterator<Item = Condition>,
-        row: Row,
-    ) -> usize {
+    pub fn update(&mut self, table: &str, conditions: impl IntoIterator<Item = Condition>, row: Row) -> usize {
         let conditions = conditions_to_json(conditions);
-        self.push(
-            json!({"op": "update", "table": table, "where": conditions, "row": row.to_json()}),
-        )
+        self.push(json!({"op": "update", "table": table, "where": conditions, "row": row.to_json()}))
     }
 
     /// Changes columns of the rows that match, starting from what they hold (RFC 7047 §5.2.4).
@@ -227,21 +204,12 @@ impl Transaction {
         mutations: impl IntoIterator<Item = Mutation>,
     ) -> usize {
         let conditions = conditions_to_json(conditions);
-        let mutations: Vec<Json> = mutations
-            .into_iter()
-            .map(|mutation| mutation.to_json())
-            .collect();
-        self.push(
-            json!({"op": "mutate", "table": table, "where": conditions, "mutations": mutations}),
-        )
+        let mutations: Vec<Json> = mutations.into_iter().map(|mutation| mutation.to_json()).collect();
+        self.push(json!({"op": "mutate", "table": table, "where": conditions, "mutations": mutations}))
     }
 
     /// Deletes the rows that match (RFC 7047 §5.2.5).
-    pub fn delete(
-        &mut self,
-        table: &str,
-        conditions: impl IntoIterator<Item = Condition>,
-    ) -> usize {
+    pub fn delete(&mut self, table: &str, conditions: impl IntoIterator<Item = Condition>) -> usize {
         let conditions = conditions_to_json(conditions);
         self.push(json!({"op": "delete", "table": table, "where": conditions}))
     }
@@ -307,10 +275,7 @@ impl Transaction {
 }
 
 fn conditions_to_json(conditions: impl IntoIterator<Item = Condition>) -> Json {
-    conditions
-        .into_iter()
-        .map(|condition| condition.to_json())
-        .collect()
+    conditions.into_iter().map(|condition| condition.to_json()).collect()
 }
 
 /// What one operation of a committed transaction gave.
@@ -335,29 +300,17 @@ pub struct Results {
 impl Results {
     /// Reads the result of `transact` for that many operations; the first error in it is the answer.
     pub(crate) fn from_json(json: &Json, operations: usize) -> Result<Results> {
-        let elements = json
-            .as_array()
-            .ok_or_else(|| Error::protocol("transact did not give an array"))?;
+        let elements = json.as_array().ok_or_else(|| Error::protocol("transact did not give an array"))?;
         for (index, element) in elements.iter().enumerate() {
             if element.get("error").is_some() {
                 let (error, details) = error_parts(element);
-                return Err(Error::Transaction {
-                    index: (index < operations).then_some(index),
-                    error,
-                    details,
-                });
+                return Err(Error::Transaction { index: (index < operations).then_some(index), error, details });
             }
         }
         if elements.len() < operations {
-            return Err(Error::protocol(
-                "transact gave fewer results than operations",
-            ));
+            return Err(Error::protocol("transact gave fewer results than operations"));
         }
-        let results = elements
-            .iter()
-            .take(operations)
-            .map(result_from_json)
-            .collect::<Result<_>>()?;
+        let results = elements.iter().take(operations).map(result_from_json).collect::<Result<_>>()?;
         Ok(Results { results })
     }
 
@@ -393,15 +346,11 @@ impl Results {
 }
 
 fn other_kind(index: usize, kind: &str) -> Error {
-    Error::protocol(format!(
-        "the result of operation {index} is not that of {kind}"
-    ))
+    Error::protocol(format!("the result of operation {index} is not that of {kind}"))
 }
 
 fn result_from_json(json: &Json) -> Result<OperationResult> {
-    let object = json
-        .as_object()
-        .ok_or_else(|| Error::protocol(format!("{json} is not an operation's result")))?;
+    let object = json.as_object().ok_or_else(|| Error::protocol(format!("{json} is not an operation's result")))?;
     if let Some(uuid) = object.get("uuid") {
         return match Atom::from_json(uuid)? {
             Atom::Uuid(uuid) => Ok(OperationResult::Inserted(uuid)),
@@ -409,14 +358,8 @@ fn result_from_json(json: &Json) -> Result<OperationResult> {
         };
     }
     if let Some(rows) = object.get("rows") {
-        let rows = rows
-            .as_array()
-            .ok_or_else(|| Error::protocol(format!("{rows} is not a list of rows")))?;
-        return rows
-            .iter()
-            .map(Row::from_json)
-            .collect::<Result<_>>()
-            .map(OperationResult::Rows);
+        let rows = rows.as_array().ok_or_else(|| Error::protocol(format!("{rows} is not a list of rows")))?;
+        return rows.iter().map(Row::from_json).collect::<Result<_>>().map(OperationResult::Rows);
     }
     match object.get("count").map(Json::as_u64) {
         Some(Some(count)) => Ok(OperationResult::Count(count)),
@@ -444,38 +387,19 @@ mod tests {
 
     #[test]
     fn the_first_error_says_where() {
-        let error = |index| {
-            Err(Error::Transaction {
-                index,
-                error: "constraint violation".into(),
-                details: "too many".into(),
-            })
-        };
+        let error =
+            |index| Err(Error::Transaction { index, error: "constraint violation".into(), details: "too many".into() });
         let element = json!({"error": "constraint violation", "details": "too many"});
-        assert_eq!(
-            Results::from_json(&json!([{}, element, null]), 3),
-            error(Some(1))
-        );
-        assert_eq!(
-            Results::from_json(&json!([{}, {}, element]), 2),
-            error(None)
-        );
+        assert_eq!(Results::from_json(&json!([{}, element, null]), 3), error(Some(1)));
+        assert_eq!(Results::from_json(&json!([{}, {}, element]), 2), error(None));
     }
 
     #[test]
     fn nonsense_is_an_error() {
-        for json in [
-            json!(null),
-            json!([]),
-            json!([null]),
-            json!([{"uuid": 1}]),
-            json!([{"rows": 1}]),
-            json!([{"count": -1}]),
-        ] {
-            assert!(
-                matches!(Results::from_json(&json, 1), Err(Error::Protocol(_))),
-                "{json}"
-            );
+        for json in
+            [json!(null), json!([]), json!([null]), json!([{"uuid": 1}]), json!([{"rows": 1}]), json!([{"count": -1}])]
+        {
+            assert!(matches!(Results::from_json(&json, 1), Err(Error::Protocol(_))), "{json}");
         }
     }
 }

@@ -32,18 +32,14 @@ impl Atom {
         match json {
             Json::String(text) => Ok(Atom::String(text.clone())),
             Json::Bool(boolean) => Ok(Atom::Boolean(*boolean)),
-            Json::Number(number) => number
-                .as_i64()
-                .map(Atom::Integer)
-                .or_else(|| number.as_f64().map(Atom::Real))
-                .ok_or_else(wrong),
+            Json::Number(number) => {
+                number.as_i64().map(Atom::Integer).or_else(|| number.as_f64().map(Atom::Real)).ok_or_else(wrong)
+            }
             Json::Array(pair) => match pair.as_slice() {
                 [Json::String(kind), Json::String(text)] if kind == "uuid" => {
                     Uuid::try_parse(text).map(Atom::Uuid).map_err(|_| wrong())
                 }
-                [Json::String(kind), Json::String(name)] if kind == "named-uuid" => {
-                    Ok(Atom::NamedUuid(name.clone()))
-                }
+                [Json::String(kind), Json::String(name)] if kind == "named-uuid" => Ok(Atom::NamedUuid(name.clone())),
                 _ => Err(wrong()),
             },
             Json::Null | Json::Object(_) => Err(wrong()),
@@ -64,19 +60,11 @@ impl Atom {
     }
 
     fn as_string(&self) -> Option<&str> {
-        if let Atom::String(text) = self {
-            Some(text)
-        } else {
-            None
-        }
+        if let Atom::String(text) = self { Some(text) } else { None }
     }
 
     fn as_integer(&self) -> Option<i64> {
-        if let Atom::Integer(integer) = self {
-            Some(*integer)
-        } else {
-            None
-        }
+        if let Atom::Integer(integer) = self { Some(*integer) } else { None }
     }
 
     /// The server writes the real 1.0 as 1.
@@ -89,19 +77,11 @@ impl Atom {
     }
 
     fn as_boolean(&self) -> Option<bool> {
-        if let Atom::Boolean(boolean) = self {
-            Some(*boolean)
-        } else {
-            None
-        }
+        if let Atom::Boolean(boolean) = self { Some(*boolean) } else { None }
     }
 
     fn as_uuid(&self) -> Option<Uuid> {
-        if let Atom::Uuid(uuid) = self {
-            Some(*uuid)
-        } else {
-            None
-        }
+        if let Atom::Uuid(uuid) = self { Some(*uuid) } else { None }
     }
 
     fn kind(&self) -> u8 {
@@ -119,9 +99,7 @@ impl Atom {
 impl Ord for Atom {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
-            (Atom::String(a), Atom::String(b)) | (Atom::NamedUuid(a), Atom::NamedUuid(b)) => {
-                a.cmp(b)
-            }
+            (Atom::String(a), Atom::String(b)) | (Atom::NamedUuid(a), Atom::NamedUuid(b)) => a.cmp(b),
             (Atom::Integer(a), Atom::Integer(b)) => a.cmp(b),
             (Atom::Real(a), Atom::Real(b)) => a.total_cmp(b),
             (Atom::Boolean(a), Atom::Boolean(b)) => a.cmp(b),
@@ -207,28 +185,19 @@ impl Value {
 
     /// A map.
     pub fn map<K: Into<Atom>, V: Into<Atom>>(pairs: impl IntoIterator<Item = (K, V)>) -> Value {
-        Value::Map(
-            pairs
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        )
+        Value::Map(pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 
     /// Reads a value from its JSON form.
     pub fn from_json(json: &Json) -> Result<Value> {
         let pair = json.as_array().map(Vec::as_slice);
         match pair {
-            Some([Json::String(kind), Json::Array(atoms)]) if kind == "set" => atoms
-                .iter()
-                .map(Atom::from_json)
-                .collect::<Result<_>>()
-                .map(Value::Set),
-            Some([Json::String(kind), Json::Array(pairs)]) if kind == "map" => pairs
-                .iter()
-                .map(pair_from_json)
-                .collect::<Result<_>>()
-                .map(Value::Map),
+            Some([Json::String(kind), Json::Array(atoms)]) if kind == "set" => {
+                atoms.iter().map(Atom::from_json).collect::<Result<_>>().map(Value::Set)
+            }
+            Some([Json::String(kind), Json::Array(pairs)]) if kind == "map" => {
+                pairs.iter().map(pair_from_json).collect::<Result<_>>().map(Value::Map)
+            }
             _ => Ok(Value::from(Atom::from_json(json)?)),
         }
     }
@@ -242,13 +211,7 @@ impl Value {
                 _ => json!(["set", atoms.iter().map(Atom::to_json).collect::<Vec<_>>()]),
             },
             Value::Map(pairs) => {
-                json!([
-                    "map",
-                    pairs
-                        .iter()
-                        .map(|(key, value)| [key.to_json(), value.to_json()])
-                        .collect::<Vec<_>>()
-                ])
+                json!(["map", pairs.iter().map(|(key, value)| [key.to_json(), value.to_json()]).collect::<Vec<_>>()])
             }
         }
     }
@@ -294,36 +257,25 @@ impl Row {
 
     /// Reads a row from its JSON form.
     pub fn from_json(json: &Json) -> Result<Row> {
-        let object = json
-            .as_object()
-            .ok_or_else(|| Error::protocol(format!("{json} is not a row")))?;
+        let object = json.as_object().ok_or_else(|| Error::protocol(format!("{json} is not a row")))?;
         let column = |(name, value): (&String, &Json)| Ok((name.clone(), Value::from_json(value)?));
-        Ok(Row {
-            columns: object.iter().map(column).collect::<Result<_>>()?,
-        })
+        Ok(Row { columns: object.iter().map(column).collect::<Result<_>>()? })
     }
 
     /// The JSON form of the row.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        self.columns
-            .iter()
-            .map(|(name, value)| (name.clone(), value.to_json()))
-            .collect()
+        self.columns.iter().map(|(name, value)| (name.clone(), value.to_json())).collect()
     }
 
     /// All columns with their names.
     pub fn columns(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.columns
-            .iter()
-            .map(|(name, value)| (name.as_str(), value))
+        self.columns.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// A column's value, whatever its type.
     pub fn value(&self, column: &str) -> Result<&Value> {
-        self.columns
-            .get(column)
-            .ok_or_else(|| Error::NoColumn(column.to_owned()))
+        self.columns.get(column).ok_or_else(|| Error::NoColumn(column.to_owned()))
     }
 
     /// A column of one string.
@@ -406,13 +358,7 @@ impl Row {
             return Err(wrong_type(column, expected));
         };
         let value = pairs.get(&Atom::from(key));
-        value
-            .map(|value| {
-                value
-                    .as_string()
-                    .ok_or_else(|| wrong_type(column, expected))
-            })
-            .transpose()
+        value.map(|value| value.as_string().ok_or_else(|| wrong_type(column, expected))).transpose()
     }
 
     fn set<'a, T: Ord>(
@@ -424,11 +370,7 @@ impl Row {
         let Value::Set(atoms) = self.value(column)? else {
             return Err(wrong_type(column, expected));
         };
-        atoms
-            .iter()
-            .map(read)
-            .collect::<Option<_>>()
-            .ok_or_else(|| wrong_type(column, expected))
+        atoms.iter().map(read).collect::<Option<_>>().ok_or_else(|| wrong_type(column, expected))
     }
 
     fn optional<'a, T>(
@@ -443,29 +385,18 @@ impl Row {
         let mut atoms = atoms.iter();
         match (atoms.next(), atoms.next()) {
             (None, _) => Ok(None),
-            (Some(atom), None) => read(atom)
-                .map(Some)
-                .ok_or_else(|| wrong_type(column, expected)),
+            (Some(atom), None) => read(atom).map(Some).ok_or_else(|| wrong_type(column, expected)),
             (Some(_), Some(_)) => Err(wrong_type(column, expected)),
         }
     }
 
-    fn one<'a, T>(
-        &'a self,
-        column: &str,
-        expected: &'static str,
-        read: impl Fn(&'a Atom) -> Option<T>,
-    ) -> Result<T> {
-        self.optional(column, expected, read)?
-            .ok_or_else(|| wrong_type(column, expected))
+    fn one<'a, T>(&'a self, column: &str, expected: &'static str, read: impl Fn(&'a Atom) -> Option<T>) -> Result<T> {
+        self.optional(column, expected, read)?.ok_or_else(|| wrong_type(column, expected))
     }
 }
 
 fn wrong_type(column: &str, expected: &'static str) -> Error {
-    Error::ColumnType {
-        column: column.to_owned(),
-        expected,
-    }
+    Error::ColumnType { column: column.to_owned(), expected }
 }
 
 #[cfg(test)]
@@ -493,13 +424,7 @@ mod tests {
     }
 
     fn any_json() -> impl Strategy<Value = Json> {
-        let word = prop_oneof![
-            Just("set"),
-            Just("map"),
-            Just("uuid"),
-            Just("named-uuid"),
-            Just("x")
-        ];
+        let word = prop_oneof![Just("set"), Just("map"), Just("uuid"), Just("named-uuid"), Just("x")];
         let leaf = prop_oneof![
             Just(Json::Null),
             any::<bool>().prop_map(Json::from),
@@ -547,20 +472,11 @@ mod tests {
         assert_eq!(row.set_uuid("ports").unwrap(), BTreeSet::from([uuid]));
         assert_eq!(row.optional_integer("tag").unwrap(), Some(5));
         assert!((row.real("load").unwrap() - 1.0).abs() < f64::EPSILON);
-        assert_eq!(
-            row.map("external_ids").unwrap(),
-            BTreeMap::from([("k", "v")])
-        );
+        assert_eq!(row.map("external_ids").unwrap(), BTreeMap::from([("k", "v")]));
         assert_eq!(row.map_value("external_ids", "k").unwrap(), Some("v"));
         assert_eq!(row.to_json(), json);
-        assert_eq!(
-            row.string("nothing"),
-            Err(Error::NoColumn("nothing".into()))
-        );
+        assert_eq!(row.string("nothing"), Err(Error::NoColumn("nothing".into())));
         assert_eq!(row.string("up"), Err(wrong_type("up", "a string")));
-        assert_eq!(
-            row.integer("external_ids"),
-            Err(wrong_type("external_ids", "an integer"))
-        );
+        assert_eq!(row.integer("external_ids"), Err(wrong_type("external_ids", "an integer")));
     }
 }

@@ -14,12 +14,7 @@ fn leader_client(remotes: &str) -> Client {
 
 /// Two servers of one cluster; the first leads it.
 async fn cluster(directory: &std::path::Path) -> (Server, Server) {
-    let raft = |number: u32| {
-        format!(
-            "unix:{}",
-            directory.join(format!("raft-{number}")).display()
-        )
-    };
+    let raft = |number: u32| format!("unix:{}", directory.join(format!("raft-{number}")).display());
     let database = |number: u32| directory.join(format!("{number}.db"));
     tool(&["create-cluster", path(&database(1)), NB_SCHEMA, &raft(1)]);
     let first = Server::start(directory, "1", &database(1));
@@ -34,30 +29,17 @@ async fn a_follower_is_passed_over_for_the_leader() {
     let directory = tempfile::tempdir().unwrap();
     let (first, second) = cluster(directory.path()).await;
     // The follower serves the database once it has joined.
-    let rows = second
-        .client()
-        .select(NB, "Logical_Switch", [], &["name"])
-        .await;
+    let rows = second.client().select(NB, "Logical_Switch", [], &["name"]).await;
     assert_eq!(rows.unwrap().len(), 1);
 
     let client = leader_client(&format!("{},{}", second.remote(), first.remote()));
-    let leader = client
-        .select(
-            "_Server",
-            "Database",
-            [Condition::equal("name", NB)],
-            &["leader"],
-        )
-        .await
-        .unwrap();
+    let leader = client.select("_Server", "Database", [Condition::equal("name", NB)], &["leader"]).await.unwrap();
     assert_eq!(leader[0].boolean("leader"), Ok(true));
 
     let mut options = Options::new(&second.remote()).unwrap();
     options.leader_of = Some(NB.to_owned());
     options.call_timeout = Duration::from_millis(500);
-    let Err(Error::Unavailable(reason)) = options.connect().echo().await else {
-        panic!("a follower was accepted")
-    };
+    let Err(Error::Unavailable(reason)) = options.connect().echo().await else { panic!("a follower was accepted") };
     assert!(reason.contains("not the leader"), "{reason}");
 }
 
@@ -70,8 +52,5 @@ async fn a_server_that_stands_alone_needs_no_leader() {
     let mut options = Options::new(&server.remote()).unwrap();
     options.leader_of = Some("Nothing".to_owned());
     options.call_timeout = Duration::from_millis(300);
-    assert!(matches!(
-        options.connect().echo().await,
-        Err(Error::Unavailable(_))
-    ));
+    assert!(matches!(options.connect().echo().await, Err(Error::Unavailable(_))));
 }

@@ -17,10 +17,7 @@ struct Peer {
 impl Peer {
     async fn accept(listener: &UnixListener) -> Peer {
         let (stream, _) = listener.accept().await.unwrap();
-        Peer {
-            stream,
-            decoder: Decoder::new(1 << 20),
-        }
+        Peer { stream, decoder: Decoder::new(1 << 20) }
     }
 
     async fn send(&mut self, text: &str) {
@@ -33,13 +30,7 @@ impl Peer {
             if let Some(message) = self.decoder.decode().unwrap() {
                 return Some(message);
             }
-            if self
-                .stream
-                .read_buf(self.decoder.buffer())
-                .await
-                .unwrap_or(0)
-                == 0
-            {
+            if self.stream.read_buf(self.decoder.buffer()).await.unwrap_or(0) == 0 {
                 return None;
             }
         }
@@ -49,26 +40,19 @@ impl Peer {
     async fn answer(&mut self, method: &str, result: Json) {
         let request = self.receive().await.unwrap();
         assert_eq!(request["method"], method);
-        self.send(&json!({"id": request["id"], "result": result, "error": null}).to_string())
-            .await;
+        self.send(&json!({"id": request["id"], "result": result, "error": null}).to_string()).await;
     }
 }
 
 fn pair(directory: &Path) -> (UnixListener, Options) {
     let socket = directory.join("fake.sock");
     let listener = UnixListener::bind(&socket).unwrap();
-    (
-        listener,
-        Options::new(&format!("unix:{}", socket.display())).unwrap(),
-    )
+    (listener, Options::new(&format!("unix:{}", socket.display())).unwrap())
 }
 
 async fn expect_lost(client: &Client) {
     let failed = client.echo().await;
-    assert!(
-        matches!(failed, Err(Error::Lost { method: "echo", .. })),
-        "{failed:?}"
-    );
+    assert!(matches!(failed, Err(Error::Lost { method: "echo", .. })), "{failed:?}");
 }
 
 #[tokio::test]
@@ -78,12 +62,9 @@ async fn garbage_ends_the_connection_and_the_next_one_works() {
     options.message_limit = 1000;
     let client = options.connect();
     let long = format!("{{\"id\": \"{}", "x".repeat(2000));
-    for garbage in [
-        "HTTP/1.1 400 Bad Request\r\n",
-        "{\"id\": nonsense}",
-        "{\"method\": \"update2\", \"params\": 3}",
-        &long,
-    ] {
+    for garbage in
+        ["HTTP/1.1 400 Bad Request\r\n", "{\"id\": nonsense}", "{\"method\": \"update2\", \"params\": 3}", &long]
+    {
         let server = async {
             let mut peer = Peer::accept(&listener).await;
             peer.receive().await.unwrap();
@@ -94,7 +75,10 @@ async fn garbage_ends_the_connection_and_the_next_one_works() {
     }
     let server = async {
         let mut peer = Peer::accept(&listener).await;
-        peer.send("{\"id\": 99999, \"result\": 1, \"error\": null} {\"method\": \"locked\", \"params\": [], \"id\": null}").await;
+        peer.send(
+            "{\"id\": 99999, \"result\": 1, \"error\": null} {\"method\": \"locked\", \"params\": [], \"id\": null}",
+        )
+        .await;
         peer.send("{} {\"id\": null, \"error\": {}} ").await;
         peer.answer("echo", json!([])).await;
     };
@@ -108,11 +92,9 @@ async fn the_servers_echo_is_answered() {
     let (listener, options) = pair(directory.path());
     let _client = options.connect();
     let mut peer = Peer::accept(&listener).await;
-    peer.send("{\"method\":\"echo\",\"params\":[\"x\"],\"id\":\"echo\"}{\"method\":\"what\",\"params\":[],\"id\":7}").await;
-    assert_eq!(
-        peer.receive().await.unwrap(),
-        json!({"id": "echo", "result": ["x"], "error": null})
-    );
+    peer.send("{\"method\":\"echo\",\"params\":[\"x\"],\"id\":\"echo\"}{\"method\":\"what\",\"params\":[],\"id\":7}")
+        .await;
+    assert_eq!(peer.receive().await.unwrap(), json!({"id": "echo", "result": ["x"], "error": null}));
     assert_eq!(peer.receive().await.unwrap()["error"], "unknown method");
 }
 
@@ -125,11 +107,7 @@ async fn a_silent_server_is_probed_and_then_left() {
     let mut peer = Peer::accept(&listener).await;
     peer.answer("echo", json!([])).await;
     assert_eq!(peer.receive().await.unwrap()["method"], "echo");
-    assert_eq!(
-        peer.receive().await,
-        None,
-        "the unanswered probe ends the connection"
-    );
+    assert_eq!(peer.receive().await, None, "the unanswered probe ends the connection");
     Peer::accept(&listener).await;
 }
 
@@ -140,13 +118,7 @@ async fn a_call_that_gets_no_answer_times_out() {
     options.call_timeout = Duration::from_millis(200);
     let client = options.connect();
     let (_peer, failed) = tokio::join!(Peer::accept(&listener), client.echo());
-    assert_eq!(
-        failed,
-        Err(Error::Timeout {
-            method: "echo",
-            after: Duration::from_millis(200)
-        })
-    );
+    assert_eq!(failed, Err(Error::Timeout { method: "echo", after: Duration::from_millis(200) }));
 }
 
 #[tokio::test]
@@ -162,26 +134,19 @@ async fn an_impossible_update_brings_a_fresh_copy() {
         peer.answer("monitor_cond", row("old")).await;
         peer
     };
-    let (mut peer, monitor) = tokio::join!(
-        server,
-        client.monitor(MonitorRequest::new("D").table("T", &["name"]))
-    );
+    let (mut peer, monitor) = tokio::join!(server, client.monitor(MonitorRequest::new("D").table("T", &["name"])));
     let mut monitor = monitor.unwrap();
     assert!(monitor.tables().find("T", "name", "old").is_some());
 
     let unknown = json!({"T": {"00000000-0000-0000-0000-000000000002": {"modify": {"name": "x"}}}});
     // The number of the first monitor of a connection is 1.
-    peer.send(&json!({"method": "update2", "params": [1, unknown], "id": null}).to_string())
-        .await;
+    peer.send(&json!({"method": "update2", "params": [1, unknown], "id": null}).to_string()).await;
     while peer.receive().await.is_some() {}
 
     let mut peer = Peer::accept(&listener).await;
     peer.answer("get_schema", schema).await;
     peer.answer("monitor_cond", row("new")).await;
-    monitor
-        .wait_for(|tables| tables.find("T", "name", "new").is_some())
-        .await
-        .unwrap();
+    monitor.wait_for(|tables| tables.find("T", "name", "new").is_some()).await.unwrap();
 }
 
 #[tokio::test]
@@ -216,19 +181,14 @@ async fn a_leader_that_steps_down_is_left() {
     let server = async {
         let mut peer = Peer::accept(&listener).await;
         peer.answer("get_schema", schema).await;
-        peer.answer(
-            "monitor_cond",
-            json!({"Database": {uuid: {"initial": row}}}),
-        )
-        .await;
+        peer.answer("monitor_cond", json!({"Database": {uuid: {"initial": row}}})).await;
         peer.answer("echo", json!([])).await;
         peer
     };
     let (mut peer, answer) = tokio::join!(server, client.echo());
     answer.unwrap();
     let update = json!({"Database": {uuid: {"modify": {"leader": false}}}});
-    peer.send(&json!({"method": "update2", "params": [0, update], "id": null}).to_string())
-        .await;
+    peer.send(&json!({"method": "update2", "params": [0, update], "id": null}).to_string()).await;
     assert_eq!(peer.receive().await, None);
     Peer::accept(&listener).await;
 }
@@ -244,8 +204,7 @@ async fn a_server_too_old_for_clusters_is_accepted() {
         for _ in 0..2 {
             let request = peer.receive().await.unwrap();
             let error = json!({"error": "unknown database", "details": "no _Server"});
-            peer.send(&json!({"id": request["id"], "result": null, "error": error}).to_string())
-                .await;
+            peer.send(&json!({"id": request["id"], "result": null, "error": error}).to_string()).await;
         }
         peer.answer("echo", json!([])).await;
     };

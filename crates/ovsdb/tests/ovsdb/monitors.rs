@@ -31,20 +31,11 @@ async fn a_replica_follows_every_kind_of_change() {
 
     let empty = Value::map([] as [(&str, &str); 0]);
     let nothing = Value::set([] as [bool; 0]);
-    let expected = Row::new()
-        .with("name", "switch-1")
-        .with("ports", nothing.clone())
-        .with("external_ids", empty);
-    assert_eq!(
-        **monitor.tables().row("Logical_Switch", switch).unwrap(),
-        expected
-    );
+    let expected = Row::new().with("name", "switch-1").with("ports", nothing.clone()).with("external_ids", empty);
+    assert_eq!(**monitor.tables().row("Logical_Switch", switch).unwrap(), expected);
 
     let mut transaction = Transaction::new();
-    let port = transaction.insert(
-        "Logical_Switch_Port",
-        Row::new().with("name", "port-1").with("tag", 5),
-    );
+    let port = transaction.insert("Logical_Switch_Port", Row::new().with("name", "port-1").with("tag", 5));
     transaction.mutate(
         "Logical_Switch",
         [Condition::uuid(switch)],
@@ -53,71 +44,32 @@ async fn a_replica_follows_every_kind_of_change() {
             Mutation::insert("external_ids", Value::map([("a", "1"), ("b", "2")])),
         ],
     );
-    let port = client
-        .transact(NB, transaction)
-        .await
-        .unwrap()
-        .inserted(port)
-        .unwrap();
+    let port = client.transact(NB, transaction).await.unwrap().inserted(port).unwrap();
 
     let batch = changes.next().await.unwrap();
     assert_eq!(batch.len(), 2, "one transaction is one batch");
-    let change = batch
-        .iter()
-        .find(|change| change.table == "Logical_Switch")
-        .unwrap();
-    assert_eq!(
-        (change.uuid, change.old.as_deref()),
-        (switch, Some(&expected))
-    );
-    assert_eq!(
-        change.new.as_ref().unwrap().map("external_ids").unwrap(),
-        BTreeMap::from([("a", "1"), ("b", "2")])
-    );
-    let change = batch
-        .iter()
-        .find(|change| change.table == "Logical_Switch_Port")
-        .unwrap();
+    let change = batch.iter().find(|change| change.table == "Logical_Switch").unwrap();
+    assert_eq!((change.uuid, change.old.as_deref()), (switch, Some(&expected)));
+    assert_eq!(change.new.as_ref().unwrap().map("external_ids").unwrap(), BTreeMap::from([("a", "1"), ("b", "2")]));
+    let change = batch.iter().find(|change| change.table == "Logical_Switch_Port").unwrap();
     assert_eq!(change.old, None);
-    let expected = Row::new()
-        .with("name", "port-1")
-        .with("up", nothing)
-        .with("tag", 5);
-    assert_eq!(
-        (change.uuid, change.new.as_deref()),
-        (port, Some(&expected))
-    );
+    let expected = Row::new().with("name", "port-1").with("up", nothing).with("tag", 5);
+    assert_eq!((change.uuid, change.new.as_deref()), (port, Some(&expected)));
 
     // An optional value is replaced, not toggled; of a map only what differs is sent.
     apply(&client, |transaction| {
-        transaction.update(
-            "Logical_Switch_Port",
-            [Condition::uuid(port)],
-            Row::new().with("up", true).with("tag", 6),
-        );
+        transaction.update("Logical_Switch_Port", [Condition::uuid(port)], Row::new().with("up", true).with("tag", 6));
         let ids = Value::map([("b", "3"), ("c", "4")]);
-        transaction.update(
-            "Logical_Switch",
-            [Condition::uuid(switch)],
-            Row::new().with("external_ids", ids),
-        );
+        transaction.update("Logical_Switch", [Condition::uuid(switch)], Row::new().with("external_ids", ids));
     })
     .await;
     changes.next().await.unwrap();
     {
         let tables = monitor.tables();
-        let (_, row) = tables
-            .find("Logical_Switch_Port", "name", "port-1")
-            .unwrap();
-        assert_eq!(
-            (row.optional_bool("up"), row.optional_integer("tag")),
-            (Ok(Some(true)), Ok(Some(6)))
-        );
+        let (_, row) = tables.find("Logical_Switch_Port", "name", "port-1").unwrap();
+        assert_eq!((row.optional_bool("up"), row.optional_integer("tag")), (Ok(Some(true)), Ok(Some(6))));
         let row = tables.row("Logical_Switch", switch).unwrap();
-        assert_eq!(
-            row.map("external_ids").unwrap(),
-            BTreeMap::from([("b", "3"), ("c", "4")])
-        );
+        assert_eq!(row.map("external_ids").unwrap(), BTreeMap::from([("b", "3"), ("c", "4")]));
         assert_eq!(row.set_uuid("ports").unwrap().len(), 1);
     }
 
@@ -126,10 +78,7 @@ async fn a_replica_follows_every_kind_of_change() {
     })
     .await;
     monitor.changed().await.unwrap();
-    let gone = monitor
-        .wait_for(|tables| tables.len("Logical_Switch") == 0)
-        .await
-        .unwrap();
+    let gone = monitor.wait_for(|tables| tables.len("Logical_Switch") == 0).await.unwrap();
     assert_eq!(gone.len("Logical_Switch_Port"), 0);
 }
 
@@ -138,20 +87,13 @@ async fn a_replica_of_all_columns_equals_what_select_gives() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::new(directory.path(), NB_SCHEMA);
     let client = server.client();
-    let mut monitor = client
-        .monitor(MonitorRequest::new(NB).table("Logical_Switch", &[]))
-        .await
-        .unwrap();
+    let mut monitor = client.monitor(MonitorRequest::new(NB).table("Logical_Switch", &[])).await.unwrap();
     for number in 0..20 {
         let switch = switch_create(&client, &format!("switch-{number}")).await;
         if number % 2 == 0 {
             let ids = Value::map([("number", number.to_string())]);
             apply(&client, |transaction| {
-                transaction.update(
-                    "Logical_Switch",
-                    [Condition::uuid(switch)],
-                    Row::new().with("external_ids", ids),
-                );
+                transaction.update("Logical_Switch", [Condition::uuid(switch)], Row::new().with("external_ids", ids));
             })
             .await;
         }
@@ -160,17 +102,12 @@ async fn a_replica_of_all_columns_equals_what_select_gives() {
     let last = Value::map([("number", "18")]);
     let tables = monitor
         .wait_for(|tables| {
-            tables.len("Logical_Switch") == 20
-                && tables
-                    .find("Logical_Switch", "external_ids", last.clone())
-                    .is_some()
+            tables.len("Logical_Switch") == 20 && tables.find("Logical_Switch", "external_ids", last.clone()).is_some()
         })
         .await
         .unwrap();
     for row in selected {
-        let replica = tables
-            .row("Logical_Switch", row.uuid("_uuid").unwrap())
-            .unwrap();
+        let replica = tables.row("Logical_Switch", row.uuid("_uuid").unwrap()).unwrap();
         for (column, value) in row.columns().filter(|(column, _)| *column != "_uuid") {
             assert_eq!(replica.value(column), Ok(value), "{column}");
         }
@@ -182,23 +119,13 @@ async fn only_rows_that_meet_the_conditions_are_replicated() {
     let directory = tempfile::tempdir().unwrap();
     let server = Server::new(directory.path(), NB_SCHEMA);
     let client = server.client();
-    let request = MonitorRequest::new(NB).table_where(
-        "Logical_Switch",
-        &["name"],
-        [Condition::equal("name", "b")],
-    );
+    let request = MonitorRequest::new(NB).table_where("Logical_Switch", &["name"], [Condition::equal("name", "b")]);
     let mut monitor = client.monitor(request).await.unwrap();
     for name in ["a", "b"] {
         switch_create(&client, name).await;
     }
-    let tables = monitor
-        .wait_for(|tables| tables.len("Logical_Switch") > 0)
-        .await
-        .unwrap();
-    let names: Vec<_> = tables
-        .rows("Logical_Switch")
-        .map(|(_, row)| row.string("name").unwrap())
-        .collect();
+    let tables = monitor.wait_for(|tables| tables.len("Logical_Switch") > 0).await.unwrap();
+    let names: Vec<_> = tables.rows("Logical_Switch").map(|(_, row)| row.string("name").unwrap()).collect();
     assert_eq!(names, ["b"]);
 }
 
@@ -213,16 +140,7 @@ async fn a_monitor_of_nonsense_is_refused() {
         MonitorRequest::new(NB).table("Logical_Switch", &["nothing"]),
     ] {
         let refused = client.monitor(request).await;
-        assert!(
-            matches!(
-                refused,
-                Err(Error::Refused {
-                    method: "monitor_cond",
-                    ..
-                })
-            ),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(Error::Refused { method: "monitor_cond", .. })), "{refused:?}");
     }
     client.echo().await.unwrap();
 }
@@ -242,15 +160,8 @@ async fn after_a_restart_of_the_server_the_replica_catches_up() {
 
     server.kill();
     let failed = impatient.echo().await;
-    assert!(
-        matches!(failed, Err(Error::Unavailable(_) | Error::Lost { .. })),
-        "{failed:?}"
-    );
-    assert_eq!(
-        monitor.tables().len("Logical_Switch"),
-        1,
-        "the replica stays while the server is away"
-    );
+    assert!(matches!(failed, Err(Error::Unavailable(_) | Error::Lost { .. })), "{failed:?}");
+    assert_eq!(monitor.tables().len("Logical_Switch"), 1, "the replica stays while the server is away");
 
     server.restart();
     // Another client changes the database, before or after the first one is back.
@@ -260,28 +171,19 @@ async fn after_a_restart_of_the_server_the_replica_catches_up() {
         transaction.delete("Logical_Switch", [Condition::uuid(first)]);
     })
     .await;
-    let done = |tables: &Tables| {
-        tables.len("Logical_Switch") == 1 && tables.row("Logical_Switch", second).is_some()
-    };
+    let done = |tables: &Tables| tables.len("Logical_Switch") == 1 && tables.row("Logical_Switch", second).is_some();
     drop(monitor.wait_for(done).await.unwrap());
     let mut seen = Vec::new();
     while seen.len() < 2 {
         let batch = changes.next().await.unwrap();
-        seen.extend(
-            batch
-                .iter()
-                .map(|change| (change.uuid, change.new.is_some())),
-        );
+        seen.extend(batch.iter().map(|change| (change.uuid, change.new.is_some())));
     }
     seen.sort_by_key(|(_, present)| *present);
     assert_eq!(seen, [(first, false), (second, true)]);
 
     // And it goes on following.
     let third = switch_create(&client, "switch-3").await;
-    monitor
-        .wait_for(|tables| tables.row("Logical_Switch", third).is_some())
-        .await
-        .unwrap();
+    monitor.wait_for(|tables| tables.row("Logical_Switch", third).is_some()).await.unwrap();
 }
 
 #[tokio::test]
@@ -296,10 +198,7 @@ async fn a_dropped_monitor_does_not_disturb_the_others() {
     for name in ["a", "b", "c"] {
         switch_create(&server.client(), name).await;
     }
-    monitor
-        .wait_for(|tables| tables.len("Logical_Switch") == 3)
-        .await
-        .unwrap();
+    monitor.wait_for(|tables| tables.len("Logical_Switch") == 3).await.unwrap();
 }
 
 #[tokio::test]
@@ -313,22 +212,11 @@ async fn a_slow_reader_of_changes_is_told() {
     for number in 0..1100 {
         apply(&client, |transaction| {
             let name = format!("switch-{number}");
-            transaction.update(
-                "Logical_Switch",
-                [Condition::uuid(switch)],
-                Row::new().with("name", name),
-            );
+            transaction.update("Logical_Switch", [Condition::uuid(switch)], Row::new().with("name", name));
         })
         .await;
     }
-    monitor
-        .wait_for(|tables| {
-            tables
-                .find("Logical_Switch", "name", "switch-1099")
-                .is_some()
-        })
-        .await
-        .unwrap();
+    monitor.wait_for(|tables| tables.find("Logical_Switch", "name", "switch-1099").is_some()).await.unwrap();
     assert!(matches!(changes.next().await, Err(Error::Lagged(_))));
     assert!(changes.next().await.is_ok());
 }

@@ -28,11 +28,7 @@ impl Server {
     pub fn start(directory: &Path, name: &str, database: &Path) -> Server {
         let socket = directory.join(format!("{name}.sock"));
         let process = spawn(&socket, database);
-        Server {
-            socket,
-            database: database.to_owned(),
-            process,
-        }
+        Server { socket, database: database.to_owned(), process }
     }
 
     pub fn remote(&self) -> String {
@@ -65,12 +61,7 @@ fn spawn(socket: &Path, database: &Path) -> Child {
     Command::new("ovsdb-server")
         .arg(format!("--remote=punix:{}", socket.display()))
         .arg(format!("--unixctl={}.ctl", socket.display()))
-        .args([
-            "--no-chdir",
-            "-vconsole:off",
-            "-vsyslog:off",
-            path(database),
-        ])
+        .args(["--no-chdir", "-vconsole:off", "-vsyslog:off", path(database)])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -84,11 +75,7 @@ pub fn tool(arguments: &[&str]) {
         .args(arguments)
         .output()
         .expect("ovsdb-tool is needed: install Open vSwitch and OVN");
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 pub fn path(path: &Path) -> &str {
@@ -99,10 +86,5 @@ pub fn path(path: &Path) -> &str {
 pub async fn switch_create(client: &Client, name: &str) -> uuid::Uuid {
     let mut transaction = Transaction::new();
     let switch = transaction.insert("Logical_Switch", Row::new().with("name", name));
-    client
-        .transact(NB, transaction)
-        .await
-        .unwrap()
-        .inserted(switch)
-        .unwrap()
+    client.transact(NB, transaction).await.unwrap().inserted(switch).unwrap()
 }

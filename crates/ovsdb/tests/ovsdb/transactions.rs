@@ -15,21 +15,10 @@ async fn the_server_tells_of_itself() {
     let client = server.client();
     client.echo().await.unwrap();
     assert!(client.is_connected());
-    assert!(
-        client
-            .list_dbs()
-            .await
-            .unwrap()
-            .contains(&"Open_vSwitch".to_owned())
-    );
-    assert_eq!(
-        client.get_schema("Open_vSwitch").await.unwrap()["name"],
-        "Open_vSwitch"
-    );
+    assert!(client.list_dbs().await.unwrap().contains(&"Open_vSwitch".to_owned()));
+    assert_eq!(client.get_schema("Open_vSwitch").await.unwrap()["name"], "Open_vSwitch");
     let refused = client.get_schema("Nothing").await;
-    assert!(
-        matches!(&refused, Err(Error::Refused { method: "get_schema", error, .. }) if error == "unknown database")
-    );
+    assert!(matches!(&refused, Err(Error::Refused { method: "get_schema", error, .. }) if error == "unknown database"));
 }
 
 #[tokio::test]
@@ -57,84 +46,37 @@ async fn rows_are_inserted_read_changed_and_deleted() {
     let comment = transaction.comment("a first switch");
     let results = client.transact(NB, transaction).await.unwrap();
     assert_eq!(results.all()[comment], OperationResult::Done);
-    let (port, switch) = (
-        results.inserted(port).unwrap(),
-        results.inserted(switch).unwrap(),
-    );
+    let (port, switch) = (results.inserted(port).unwrap(), results.inserted(switch).unwrap());
 
-    let rows = client
-        .select(
-            NB,
-            "Logical_Switch",
-            [Condition::equal("name", "switch-1")],
-            &[],
-        )
-        .await
-        .unwrap();
-    let [row] = rows.as_slice() else {
-        panic!("{rows:?}")
-    };
+    let rows = client.select(NB, "Logical_Switch", [Condition::equal("name", "switch-1")], &[]).await.unwrap();
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!(row.uuid("_uuid"), Ok(switch));
     assert_eq!(row.set_uuid("ports").unwrap(), BTreeSet::from([port]));
-    assert_eq!(
-        row.map("external_ids").unwrap(),
-        BTreeMap::from([("owner", "me"), ("empty", "")])
-    );
+    assert_eq!(row.map("external_ids").unwrap(), BTreeMap::from([("owner", "me"), ("empty", "")]));
 
-    let row = client.select(
-        NB,
-        "Logical_Switch_Port",
-        [Condition::uuid(port)],
-        &["tag", "enabled", "up", "addresses"],
-    );
+    let row = client.select(NB, "Logical_Switch_Port", [Condition::uuid(port)], &["tag", "enabled", "up", "addresses"]);
     let row = row.await.unwrap().remove(0);
     assert_eq!(row.optional_integer("tag"), Ok(Some(5)));
-    assert_eq!(
-        (row.optional_bool("enabled"), row.optional_bool("up")),
-        (Ok(Some(true)), Ok(None))
-    );
-    assert_eq!(
-        row.set_string("addresses").unwrap(),
-        BTreeSet::from(["a", "b"])
-    );
+    assert_eq!((row.optional_bool("enabled"), row.optional_bool("up")), (Ok(Some(true)), Ok(None)));
+    assert_eq!(row.set_string("addresses").unwrap(), BTreeSet::from(["a", "b"]));
 
     let mut transaction = Transaction::new();
-    let updated = transaction.update(
-        "Logical_Switch_Port",
-        [Condition::uuid(port)],
-        Row::new().with("tag", 6),
-    );
+    let updated = transaction.update("Logical_Switch_Port", [Condition::uuid(port)], Row::new().with("tag", 6));
     let mine = Condition::includes("external_ids", Value::map([("owner", "me")]));
     let mutated = transaction.mutate(
         "Logical_Switch",
         [mine],
-        [
-            Mutation::delete("ports", port),
-            Mutation::delete("external_ids", "owner"),
-        ],
+        [Mutation::delete("ports", port), Mutation::delete("external_ids", "owner")],
     );
-    let read = transaction.select(
-        "Logical_Switch",
-        [Condition::excludes("ports", port)],
-        &["external_ids"],
-    );
+    let read = transaction.select("Logical_Switch", [Condition::excludes("ports", port)], &["external_ids"]);
     let missed = transaction.delete("Logical_Switch", [Condition::not_equal("name", "switch-1")]);
     let results = client.transact(NB, transaction).await.unwrap();
     let counts = [updated, mutated, missed].map(|index| results.count(index).unwrap());
     assert_eq!(counts, [1, 1, 0]);
-    assert_eq!(
-        results.rows(read).unwrap(),
-        [Row::new().with("external_ids", Value::map([("empty", "")]))]
-    );
+    assert_eq!(results.rows(read).unwrap(), [Row::new().with("external_ids", Value::map([("empty", "")]))]);
 
-    let left = client
-        .select(NB, "Logical_Switch_Port", [], &["name"])
-        .await
-        .unwrap();
-    assert!(
-        left.is_empty(),
-        "a port that no switch refers to goes away by itself"
-    );
+    let left = client.select(NB, "Logical_Switch_Port", [], &["name"]).await.unwrap();
+    assert!(left.is_empty(), "a port that no switch refers to goes away by itself");
 }
 
 #[tokio::test]
@@ -150,10 +92,7 @@ async fn a_row_can_be_given_its_identity() {
     };
     let results = client.transact(NB, insert()).await.unwrap();
     assert_eq!(results.all(), [OperationResult::Inserted(uuid)]);
-    assert!(matches!(
-        client.transact(NB, insert()).await,
-        Err(Error::Transaction { index: Some(0), .. })
-    ));
+    assert!(matches!(client.transact(NB, insert()).await, Err(Error::Transaction { index: Some(0), .. })));
 }
 
 #[tokio::test]
@@ -177,28 +116,16 @@ async fn a_failed_transaction_says_where_and_leaves_nothing() {
     let mut out_of_range = Transaction::new();
     insert(&mut out_of_range);
     out_of_range.insert("ACL", Row::new().with("priority", 1_000_000));
-    assert_eq!(
-        failure(out_of_range).await,
-        (Some(1), "constraint violation".to_owned())
-    );
+    assert_eq!(failure(out_of_range).await, (Some(1), "constraint violation".to_owned()));
 
     let mut twice = Transaction::new();
     insert(&mut twice);
     insert(&mut twice);
-    assert_eq!(
-        failure(twice).await,
-        (None, "constraint violation".to_owned())
-    );
+    assert_eq!(failure(twice).await, (None, "constraint violation".to_owned()));
 
     let mut dangling = Transaction::new();
-    dangling.insert(
-        "Logical_Switch",
-        Row::new().with("ports", Uuid::from_u128(1)),
-    );
-    assert_eq!(
-        failure(dangling).await,
-        (None, "referential integrity violation".to_owned())
-    );
+    dangling.insert("Logical_Switch", Row::new().with("ports", Uuid::from_u128(1)));
+    assert_eq!(failure(dangling).await, (None, "referential integrity violation".to_owned()));
 
     let mut aborted = Transaction::new();
     insert(&mut aborted);
@@ -211,23 +138,10 @@ async fn a_failed_transaction_says_where_and_leaves_nothing() {
 
     let mut waiting = Transaction::new();
     let rows = [Row::new().with("name", "switch-1")];
-    waiting.wait(
-        "Logical_Switch",
-        [],
-        &["name"],
-        Until::Equal,
-        &rows,
-        Duration::ZERO,
-    );
+    waiting.wait("Logical_Switch", [], &["name"], Until::Equal, &rows, Duration::ZERO);
     assert_eq!(failure(waiting).await, (Some(0), "timed out".to_owned()));
 
-    assert!(
-        client
-            .select(NB, "Address_Set", [], &[])
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    assert!(client.select(NB, "Address_Set", [], &[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -237,23 +151,10 @@ async fn a_wait_ends_when_another_client_acts() {
     let (client, other) = (server.client(), server.client());
     let mut waiting = Transaction::new();
     let nothing: [Row; 0] = [];
-    waiting.wait(
-        "Logical_Switch",
-        [],
-        &["name"],
-        Until::NotEqual,
-        &nothing,
-        Duration::from_secs(20),
-    );
+    waiting.wait("Logical_Switch", [], &["name"], Until::NotEqual, &nothing, Duration::from_secs(20));
     let read = waiting.select("Logical_Switch", [], &["name"]);
-    let (results, _) = tokio::join!(
-        client.transact(NB, waiting),
-        switch_create(&other, "switch-1")
-    );
-    assert_eq!(
-        results.unwrap().rows(read).unwrap(),
-        [Row::new().with("name", "switch-1")]
-    );
+    let (results, _) = tokio::join!(client.transact(NB, waiting), switch_create(&other, "switch-1"));
+    assert_eq!(results.unwrap().rows(read).unwrap(), [Row::new().with("name", "switch-1")]);
 }
 
 #[tokio::test]
@@ -271,10 +172,7 @@ async fn many_calls_at_once_share_one_connection() {
     for call in calls {
         created.insert(call.await.unwrap());
     }
-    let rows = client
-        .select(NB, "Logical_Switch", [], &["_uuid"])
-        .await
-        .unwrap();
+    let rows = client.select(NB, "Logical_Switch", [], &["_uuid"]).await.unwrap();
     let listed: BTreeSet<Uuid> = rows.iter().map(|row| row.uuid("_uuid").unwrap()).collect();
     assert_eq!((listed.len(), listed), (500, created));
 }
@@ -287,8 +185,6 @@ async fn without_a_server_a_call_ends_with_the_reason() {
     options.call_timeout = Duration::from_millis(300);
     let client = options.connect();
     assert!(!client.is_connected());
-    let Err(Error::Unavailable(reason)) = client.echo().await else {
-        panic!("an answer from nobody")
-    };
+    let Err(Error::Unavailable(reason)) = client.echo().await else { panic!("an answer from nobody") };
     assert!(reason.contains("nothing.sock"), "{reason}");
 }
