@@ -1,0 +1,1 @@
+//! Tests of the translation and of what reaches the database.
