@@ -25,6 +25,11 @@ pub struct Cloud {
     dir: tempfile::TempDir,
 }
 
+pub struct User {
+    pub id: String,
+    pub name: String,
+}
+
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -37,12 +42,6 @@ impl Answer {
         assert_eq!(self.status.as_u16(), status, "{}", self.body);
         self.body
     }
-}
-
-pub async fn sqlite(dir: &tempfile::TempDir) -> Db {
-    let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
-    db.migrate(identity::MIGRATIONS).await.unwrap();
-    db
 }
 
 pub fn bootstrap() -> Bootstrap {
@@ -64,9 +63,20 @@ pub fn bootstrap() -> Bootstrap {
 }
 
 impl Cloud {
+    /// A cloud over SQLite.
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = sqlite(&dir).await;
+        let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
+        db.migrate(identity::MIGRATIONS).await.unwrap();
+        Self::start(db, dir).await
+    }
+
+    /// A cloud over that database, which has its schema.
+    pub async fn over(db: Db) -> Self {
+        Self::start(db, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start(db: Db, dir: tempfile::TempDir) -> Self {
         let start = "2026-11-21T04:00:00Z".parse().unwrap();
         let runtime = Runtime { clock: Clock::manual(start), ids: Ids::seeded(1), ..Runtime::default() };
         let identity = copy(&db, &runtime, &dir);
@@ -137,6 +147,32 @@ impl Cloud {
     pub async fn admin(&self) -> String {
         let scope = json!({"project": {"id": self.admin.project_id}});
         token_of(self.login("admin", PASSWORD, scope).await)
+    }
+
+    /// The id of a role that stands from the start.
+    pub async fn role(&self, name: &str) -> String {
+        let found = self.get(&self.admin().await, &format!("/v3/roles?name={name}")).await.expect(200);
+        found["roles"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new user with that role on a new project.
+    pub async fn user(&self, role: &str) -> (User, String) {
+        let (admin, role) = (self.admin().await, self.role(role).await);
+        let name = format!("u{}", self.runtime.ids.hex());
+        let body = json!({"project": {"name": name, "domain_id": "default"}});
+        let project = self.post(&admin, "/v3/projects", body).await.expect(201);
+        let project = project["project"]["id"].as_str().unwrap().to_owned();
+        let body = json!({"user": {"name": name, "domain_id": "default", "password": PASSWORD}});
+        let user = self.post(&admin, "/v3/users", body).await.expect(201);
+        let user = User { id: user["user"]["id"].as_str().unwrap().to_owned(), name };
+        let path = format!("/v3/projects/{project}/users/{}/roles/{role}", user.id);
+        self.put(&admin, &path).await.expect(204);
+        (user, project)
+    }
+
+    /// A token of the user on the project.
+    pub async fn token(&self, user: &User, project: &str) -> String {
+        token_of(self.login(&user.name, PASSWORD, json!({"project": {"id": project}})).await)
     }
 
     /// Whether the token is valid, as another service would find out.
