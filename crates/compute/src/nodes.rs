@@ -1,0 +1,185 @@
+//! The nodes that servers run on, and the services there: made and kept up to date by the agents' reports.
+
+use ::api::Result;
+use db::Json;
+use jiff::Timestamp;
+use protocol::{NodeReport, ReportAnswer};
+
+use crate::Compute;
+use crate::store::nodes as store;
+
+/// The service that each node has.
+pub const AGENT: &str = "nova-compute";
+
+db::row! {
+    /// A node and its service.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Node {
+        /// Also its resource provider in placement.
+        pub id: String,
+        /// Its name.
+        pub host: String,
+        /// The agent's version.
+        pub version: String,
+        /// Its address.
+        pub address: String,
+        /// `QEMU`, `fake`, ...
+        pub hypervisor_type: String,
+        /// The hypervisor's version as one number.
+        pub hypervisor_version: i64,
+        /// The processor, in JSON.
+        pub cpu_info: String,
+        /// Processors.
+        pub vcpus: i64,
+        /// Memory in MiB.
+        pub memory_mb: i64,
+        /// Memory in use on the host, in MiB.
+        pub memory_used_mb: i64,
+        /// Disk in GiB.
+        pub disk_gb: i64,
+        /// Disk free on the host, in GiB.
+        pub disk_free_gb: i64,
+        /// Its traits in placement.
+        pub traits: Json<Vec<String>>,
+        /// How many servers run there.
+        pub servers_running: i64,
+        /// When the host was started.
+        pub booted_at: Timestamp,
+        /// What placement was last told about it.
+        pub(crate) told: String,
+        /// Its service.
+        pub service_id: String,
+        /// The number that old microversions know service and node by.
+        pub number: i64,
+        /// Whether an administrator keeps new servers away.
+        pub disabled: bool,
+        /// Why.
+        pub disabled_reason: Option<String>,
+        /// Whether an administrator says that it is down.
+        pub forced_down: bool,
+        /// When it last reported.
+        pub seen_at: Timestamp,
+    }
+}
+
+db::row! {
+    /// A service on a host.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Service {
+        /// Its id.
+        pub id: String,
+        /// The number that microversions before 2.53 know it by.
+        pub number: i64,
+        /// Where it runs.
+        pub host: String,
+        /// `nova-compute`, ...
+        pub name: String,
+        /// Whether an administrator keeps new servers away.
+        pub disabled: bool,
+        /// Why.
+        pub disabled_reason: Option<String>,
+        /// Whether an administrator says that it is down.
+        pub forced_down: bool,
+        /// When it was last heard of.
+        pub seen_at: Timestamp,
+    }
+}
+
+impl Compute {
+    /// Takes in a node's report: registers the node or notes what changed, and that it is alive.
+    pub async fn node_report(&self, report: &NodeReport) -> Result<ReportAnswer> {
+        let now = self.runtime().clock.now();
+        let known = store::node_of_host(self.db(), &report.host).await?;
+        let reported = self.node_reported(report, known.as_ref(), now);
+        let changed = known.as_ref().is_none_or(|known| differs(known, &reported));
+        let mut tx = self.db().begin().await?;
+        if changed {
+            store::node_upsert(&mut tx, &reported, now).await?;
+        }
+        store::service_seen(&mut tx, &reported.service_id, &report.host, AGENT, now).await?;
+        tx.commit().await?;
+        if known.is_none() {
+            tracing::info!(host = report.host, "a new node");
+        }
+        Ok(ReportAnswer::default())
+    }
+
+    /// The node as it is reported, with what only this side knows of it.
+    fn node_reported(&self, report: &NodeReport, known: Option<&Node>, now: Timestamp) -> Node {
+        let resources = &report.resources;
+        let uptime = jiff::SignedDuration::from_secs(whole(report.uptime_seconds));
+        let running = report.servers.iter().filter(|s| s.power_state == protocol::PowerState::Running).count();
+        let new_id = || self.runtime().ids.uuid();
+        Node {
+            id: known.map_or_else(new_id, |known| known.id.clone()),
+            host: report.host.clone(),
+            version: report.version.clone(),
+            address: report.address.clone(),
+            hypervisor_type: report.hypervisor_type.clone(),
+            hypervisor_version: whole(report.hypervisor_version),
+            cpu_info: report.cpu_info.clone(),
+            vcpus: i64::from(resources.vcpus),
+            memory_mb: whole(resources.memory_mb),
+            memory_used_mb: whole(resources.memory_used_mb),
+            disk_gb: whole(resources.disk_gb),
+            disk_free_gb: whole(resources.disk_free_gb),
+            traits: Json(report.traits.clone()),
+            servers_running: i64::try_from(running).unwrap_or(i64::MAX),
+            booted_at: now.checked_sub(uptime).unwrap_or(now),
+            told: known.map(|known| known.told.clone()).unwrap_or_default(),
+            service_id: known.map_or_else(new_id, |known| known.service_id.clone()),
+            number: known.map_or(0, |known| known.number),
+            disabled: known.is_some_and(|known| known.disabled),
+            disabled_reason: known.and_then(|known| known.disabled_reason.clone()),
+            forced_down: known.is_some_and(|known| known.forced_down),
+            seen_at: now,
+        }
+    }
+
+    /// Every node.
+    pub async fn nodes(&self) -> Result<Vec<Node>> {
+        Ok(store::nodes_list(self.db(), &store::Filter::default()).await?)
+    }
+
+    /// The nodes that may take new servers: up, and not disabled.
+    pub async fn nodes_alive(&self) -> Result<Vec<Node>> {
+        let mut nodes = self.nodes().await?;
+        nodes.retain(|node| !node.disabled && self.node_is_up(node));
+        Ok(nodes)
+    }
+
+    /// Whether the node's agent reported lately and no administrator says that it is down.
+    pub fn node_is_up(&self, node: &Node) -> bool {
+        !node.forced_down && self.is_fresh(node.seen_at)
+    }
+
+    /// Whether the service was heard of lately and no administrator says that it is down.
+    pub fn service_is_up(&self, service: &Service) -> bool {
+        !service.forced_down && self.is_fresh(service.seen_at)
+    }
+
+    fn is_fresh(&self, seen_at: Timestamp) -> bool {
+        let age = self.runtime().clock.now().duration_since(seen_at);
+        age.unsigned_abs() <= self.options().service_down_after || age.is_negative()
+    }
+}
+
+/// Whether a report says enough that is new to be written down. Readings that always waver may waver a little.
+fn differs(known: &Node, reported: &Node) -> bool {
+    let far = |a: i64, b: i64, of: i64| (a - b).abs() > of / 50;
+    let steady = |node: &Node| Node {
+        memory_used_mb: 0,
+        disk_free_gb: 0,
+        booted_at: Timestamp::UNIX_EPOCH,
+        seen_at: Timestamp::UNIX_EPOCH,
+        ..node.clone()
+    };
+    steady(known) != steady(reported)
+        || far(known.memory_used_mb, reported.memory_used_mb, known.memory_mb)
+        || far(known.disk_free_gb, reported.disk_free_gb, known.disk_gb)
+        || known.booted_at.duration_since(reported.booted_at).abs() > jiff::SignedDuration::from_secs(60)
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
