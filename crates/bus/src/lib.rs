@@ -6,10 +6,12 @@
 pub mod rpc;
 
 mod in_process;
+mod rabbit;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use in_process::InProcess;
+pub use rabbit::Rabbit;
 use tokio::sync::mpsc;
 
 /// Why a message did not go out.

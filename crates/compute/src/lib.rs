@@ -22,6 +22,9 @@ use axum::Router;
 use axum::extract::FromRef;
 use db::{Db, Migration};
 use identity::Identity;
+use image::Image;
+use network::Network;
+use placement::Placement;
 use runtime::Runtime;
 
 pub use rules::RULES;
@@ -52,6 +55,12 @@ pub struct Deps {
     pub runtime: Runtime,
     /// Who asks.
     pub identity: Identity,
+    /// Which node has room.
+    pub placement: Placement,
+    /// What servers boot from.
+    pub image: Image,
+    /// What they are connected to.
+    pub network: Network,
     /// Durable operations.
     pub work: work::Work,
     /// Asks the agents.
@@ -126,8 +135,13 @@ impl Compute {
 
 impl Compute {
     /// 400 unless there is a project of that id.
-    pub(crate) async fn project_check(&self, _project_id: &str) -> ::api::Result<()> {
-        Ok(())
+    pub(crate) async fn project_check(&self, project_id: &str) -> ::api::Result<()> {
+        if self.0.deps.identity.project_exists(project_id).await? {
+            return Ok(());
+        }
+        Err(::api::Error::bad_request(format!(
+            "Project ID {project_id} is not a valid project. GET /v3/projects of the identity API lists those there are."
+        )))
     }
 }
 

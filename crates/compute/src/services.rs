@@ -1,5 +1,7 @@
 //! Services and nodes as administrators handle them: look, disable, force down, delete.
 
+use std::collections::BTreeMap;
+
 use ::api::{Error, Result};
 
 use crate::Compute;
@@ -62,7 +64,7 @@ impl Compute {
         }
         let node = store::node_of_host(self.db(), &service.host).await?.filter(|_| service.name == AGENT);
         if let Some(node) = &node {
-            self.node_forget(node).await?;
+            self.0.deps.placement.provider_delete(&node.id).await?;
         }
         let mut tx = self.db().begin().await?;
         if service.name == AGENT {
@@ -77,14 +79,12 @@ impl Compute {
         Ok(Vec::new())
     }
 
-    /// How many virtual CPUs of the nodes are given out.
-    pub(crate) async fn vcpus_used(&self, _nodes: &[Node]) -> Result<i64> {
-        Ok(0)
-    }
-
-    /// Takes a node out of placement.
-    async fn node_forget(&self, _node: &Node) -> Result<()> {
-        Ok(())
+    /// How many virtual CPUs of each node are given out.
+    pub(crate) async fn vcpus_used(&self, nodes: &[Node]) -> Result<BTreeMap<String, i64>> {
+        let ids: Vec<String> = nodes.iter().map(|node| node.id.clone()).collect();
+        let summaries = self.0.deps.placement.provider_summaries(&ids).await?;
+        let used = |summary: placement::Summary| summary.resources.get("VCPU").map_or(0, |vcpu| vcpu.used);
+        Ok(summaries.into_iter().map(|(id, summary)| (id, used(summary))).collect())
     }
 
     /// How many servers the node carries, as it last reported.

@@ -16,6 +16,9 @@
 //!
 //! Sums must be cast (`CAST(SUM(x) AS BIGINT)`), because PostgreSQL widens them.
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 mod engine;
 mod error;
 mod keyset;

@@ -1,3 +1,73 @@
-//! The program.
+//! Ferrostack: a whole cloud behind the OpenStack APIs, in one program.
 
-fn main() {}
+mod doctor;
+mod down;
+mod output;
+mod ssh;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use ferrostack::state::State;
+
+/// A whole cloud behind the OpenStack APIs, in one program.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+struct Arguments {
+    /// Where the cloud keeps everything [default: var/ in a checkout, else /var/lib/ferrostack]
+    #[arg(long, global = true, value_name = "DIR", env = "FERROSTACK_STATE")]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the cloud on this machine and stay in the foreground
+    Up(up::Arguments),
+    /// Stop the cloud, its servers and everything it started
+    Down,
+    /// Show what runs: services, agents, versions, health
+    Status,
+    /// Say what this machine lacks to run real servers, and how to get it
+    Doctor,
+    /// Log in to a server over its floating IP (arguments after the name go to ssh)
+    Ssh(ssh::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::problem(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let state = State::open(arguments.state.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match arguments.command {
+        Command::Up(arguments) if arguments.detach => up::detach(&state, &arguments),
+        Command::Up(arguments) => runtime.block_on(up::run(&state, &arguments)),
+        Command::Down => down::run(&state),
+        Command::Status => runtime.block_on(status::run(&state)),
+        Command::Doctor => doctor::run(),
+        Command::Ssh(arguments) => runtime.block_on(ssh::run(&state, &arguments)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

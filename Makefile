@@ -1,0 +1,25 @@
+# make demo   from a fresh machine to a server you are logged in to
+# make test   install what tests need, and run them all
+# make check  the quick part of it: format, lints, rules of the house, licences
+# make bench  measure the cloud on fake drivers
+
+.PHONY: demo test check bench
+
+demo:
+	demo/run
+
+check:
+	setup/install build
+	cargo fmt --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo xtask tidy
+	cargo xtask licences
+
+test:
+	setup/install test
+	$(MAKE) check
+	cargo test --workspace --quiet
+	tests/run
+
+bench:
+	bench/run

@@ -1,0 +1,247 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+use protocol::{Answer, CONTROL_QUEUE, Call, NodeReport, Problem, Report, ReportAnswer, ServerReport};
+use runtime::Runtime;
+use tokio::sync::{Notify, broadcast};
+
+use crate::disks::Disks;
+use crate::hypervisor::Hypervisor;
+use crate::locks::Locks;
+use crate::ports::Ports;
+
+/// How long control may take to answer a report.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon a report that control did not answer is repeated.
+const REPORT_RETRY: Duration = Duration::from_secs(1);
+
+/// What an agent is told at start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The node's name, unique in the cloud.
+    pub host: String,
+    /// An address of the node, for people.
+    pub address: String,
+    /// How often the node is reported.
+    pub report_interval: Duration,
+}
+
+impl Options {
+    /// The usual options of the node `host`.
+    pub fn new(host: &str, address: &str) -> Self {
+        Self { host: host.to_owned(), address: address.to_owned(), report_interval: Duration::from_secs(10) }
+    }
+}
+
+/// What an agent works with.
+#[derive(Clone)]
+pub struct Drivers {
+    /// Runs servers.
+    pub hypervisor: Arc<dyn Hypervisor>,
+    /// Keeps their disks.
+    pub disks: Arc<dyn Disks>,
+    /// Plugs them into the network.
+    pub ports: Arc<dyn Ports>,
+}
+
+/// The agent of one node, running until its runtime's tasks stop. A cheap handle.
+#[derive(Clone)]
+pub struct Agent(Arc<Inner>);
+
+struct Inner {
+    runtime: Runtime,
+    options: Options,
+    drivers: Drivers,
+    control: bus::rpc::Client,
+    servers: Locks,
+    report_now: Notify,
+}
+
+impl Agent {
+    /// Starts to answer calls and to report.
+    pub async fn start(
+        runtime: Runtime,
+        bus: Arc<dyn Bus>,
+        options: Options,
+        drivers: Drivers,
+    ) -> Result<Self, bus::Error> {
+        let control = bus::rpc::Client::new(Arc::clone(&bus), runtime.clone()).await?;
+        let queue = protocol::agent_queue(&options.host);
+        let agent = Self(Arc::new(Inner {
+            runtime: runtime.clone(),
+            options,
+            drivers,
+            control,
+            servers: Locks::default(),
+            report_now: Notify::new(),
+        }));
+        let changes = agent.0.drivers.hypervisor.changes();
+        runtime.tasks.spawn_until_stop("server changes", agent.clone().changes_report(changes));
+        let answering = agent.clone();
+        bus::rpc::serve(bus, &runtime, &queue, move |call: Call| {
+            let agent = answering.clone();
+            async move { agent.answer(call).await }
+        })
+        .await?;
+        runtime.tasks.spawn_until_stop("node reports", agent.clone().node_report_always());
+        Ok(agent)
+    }
+
+    /// Reports the node soon, without waiting for the next time.
+    pub fn report(&self) {
+        self.0.report_now.notify_one();
+    }
+
+    /// Does what a call asks.
+    pub async fn answer(&self, call: Call) -> Answer {
+        let name = call_name(&call);
+        let server = call_server(&call).unwrap_or_default().to_owned();
+        match self.call(call).await {
+            Ok(answer) => {
+                tracing::debug!(call = name, server, "done");
+                answer
+            }
+            Err(problem) => {
+                tracing::warn!(call = name, server, %problem, "not done");
+                Answer::Problem(problem)
+            }
+        }
+    }
+
+    async fn call(&self, call: Call) -> Result<Answer, Problem> {
+        // Reading does not wait for a change in progress: a console is most wanted while a server does not come up.
+        let _alone = match (&call, call_server(&call)) {
+            (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. }, _) | (_, None) => None,
+            (_, Some(server_id)) => Some(self.0.servers.lock(server_id).await),
+        };
+        let Drivers { hypervisor, disks, ports } = &self.0.drivers;
+        match call {
+            Call::ImageFetch { image, url, token } => disks.image_fetch(&image, &url, &token).await?,
+            Call::DisksCreate { server } => disks.disks_create(&server).await?,
+            Call::PortsPlug { server } => ports.ports_plug(&server).await?,
+            Call::ServerStart { server } => hypervisor.server_start(&server).await?,
+            Call::ServerStop { server_id, grace_seconds } => {
+                hypervisor.server_stop(&server_id, Duration::from_secs(grace_seconds.into())).await?;
+            }
+            Call::ServerReboot { server, kind } => hypervisor.server_reboot(&server, kind).await?,
+            Call::ServerDelete { server_id, taps } => self.server_delete(&server_id, &taps).await?,
+            Call::ConsoleOutput { server_id, lines } => {
+                return Ok(Answer::ConsoleOutput(hypervisor.console_output(&server_id, lines).await?));
+            }
+            Call::ConsoleAddress { server_id, kind } => {
+                return Ok(Answer::ConsoleAddress(hypervisor.console_address(&server_id, kind).await?));
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Deletes a server in the order in which its parts depend on each other.
+    async fn server_delete(&self, id: &str, taps: &[String]) -> Result<(), Problem> {
+        self.0.drivers.hypervisor.server_delete(id).await?;
+        self.0.drivers.ports.ports_unplug(id, taps).await?;
+        self.0.drivers.disks.disks_delete(id).await
+    }
+
+    async fn node_report_always(self) {
+        loop {
+            let pause = match self.node_report().await {
+                Ok(()) => self.0.options.report_interval,
+                Err(error) => {
+                    tracing::info!(error = format!("{error:#}"), "the node could not be reported");
+                    REPORT_RETRY.min(self.0.options.report_interval)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.0.report_now.notified() => {}
+            }
+        }
+    }
+
+    /// Tells control how the node is, and deletes what control says should not be there.
+    async fn node_report(&self) -> anyhow::Result<()> {
+        let Inner { options, drivers, control, .. } = &*self.0;
+        let servers = drivers.hypervisor.server_list().await?;
+        let info = drivers.hypervisor.info().await?;
+        let report = Report::Node(NodeReport {
+            host: options.host.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            address: options.address.clone(),
+            hypervisor_type: info.hypervisor_type,
+            hypervisor_version: info.hypervisor_version,
+            cpu_info: info.cpu_info,
+            resources: info.resources,
+            traits: info.traits,
+            servers: servers.clone(),
+            uptime_seconds: info.uptime_seconds,
+        });
+        let answer: ReportAnswer = control.call(CONTROL_QUEUE, &report, REPORT_TIMEOUT).await?;
+        for orphan in answer.orphans {
+            // Only what was reported, and so carries our mark, is ours to delete.
+            if servers.iter().any(|server| server.id == orphan) {
+                self.0.runtime.tasks.spawn_until_stop("orphan", self.clone().orphan_delete(orphan));
+            }
+        }
+        Ok(())
+    }
+
+    async fn orphan_delete(self, id: String) {
+        tracing::warn!(server = id, "the cloud does not have this server any more: deleting what is left of it");
+        let _alone = self.0.servers.lock(&id).await;
+        if let Err(problem) = self.server_delete(&id, &[]).await {
+            tracing::warn!(server = id, %problem, "what is left of a server could not be deleted; it is tried again");
+        }
+    }
+
+    async fn changes_report(self, mut changes: broadcast::Receiver<String>) {
+        loop {
+            match changes.recv().await {
+                Ok(id) => self.0.runtime.tasks.spawn_until_stop("server change", self.clone().change_report(id)),
+                // Too many at once: the report of the whole node has them all.
+                Err(broadcast::error::RecvError::Lagged(_)) => self.report(),
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Tells control how a server is once nobody works on it, so that control sees no state in the middle of a change.
+    async fn change_report(self, id: String) {
+        let _alone = self.0.servers.lock(&id).await;
+        let Ok(power_state) = self.0.drivers.hypervisor.server_state(&id).await else { return };
+        let host = self.0.options.host.clone();
+        let report = Report::Server { host, server: ServerReport { id, power_state } };
+        if let Err(error) = self.0.control.tell(CONTROL_QUEUE, &report).await {
+            tracing::info!(%error, "a server's change could not be reported; the next report of the node has it");
+        }
+    }
+}
+
+fn call_name(call: &Call) -> &'static str {
+    match call {
+        Call::ImageFetch { .. } => "image_fetch",
+        Call::DisksCreate { .. } => "disks_create",
+        Call::PortsPlug { .. } => "ports_plug",
+        Call::ServerStart { .. } => "server_start",
+        Call::ServerStop { .. } => "server_stop",
+        Call::ServerReboot { .. } => "server_reboot",
+        Call::ServerDelete { .. } => "server_delete",
+        Call::ConsoleOutput { .. } => "console_output",
+        Call::ConsoleAddress { .. } => "console_address",
+    }
+}
+
+/// The server that a call is about.
+fn call_server(call: &Call) -> Option<&str> {
+    match call {
+        Call::ImageFetch { .. } => None,
+        Call::DisksCreate { server }
+        | Call::PortsPlug { server }
+        | Call::ServerStart { server }
+        | Call::ServerReboot { server, .. } => Some(&server.id),
+        Call::ServerStop { server_id, .. }
+        | Call::ServerDelete { server_id, .. }
+        | Call::ConsoleOutput { server_id, .. }
+        | Call::ConsoleAddress { server_id, .. } => Some(server_id),
+    }
+}

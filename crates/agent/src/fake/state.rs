@@ -1,0 +1,61 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use protocol::PowerState;
+use serde::{Deserialize, Serialize};
+
+/// What is on a fake node.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct State {
+    pub(super) images: BTreeSet<String>,
+    /// The disks' names, by server.
+    pub(super) disks: BTreeMap<String, Vec<String>>,
+    /// The server, by tap.
+    pub(super) taps: BTreeMap<String, String>,
+    pub(super) servers: BTreeMap<String, Server>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Server {
+    pub(super) hostname: String,
+    pub(super) power: PowerState,
+    pub(super) boots: u64,
+    pub(super) console: String,
+}
+
+impl Server {
+    /// Starts the guest once, which says so on its console.
+    pub(super) fn boot(&mut self) {
+        self.power = PowerState::Running;
+        self.boots += 1;
+        self.console.push_str(&format!(
+            "[    0.000000] Linux version 6.1.0-fake (boot {})\n{} login: \n",
+            self.boots, self.hostname
+        ));
+    }
+}
+
+impl State {
+    /// What the file says; nothing if there is none.
+    pub(super) fn load(path: &Path) -> Self {
+        let text = match std::fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::default(),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "the fake node's state cannot be read: starting without");
+                return Self::default();
+            }
+        };
+        serde_json::from_slice(&text).unwrap_or_else(|error| {
+            tracing::warn!(%error, path = %path.display(), "the fake node's state is not valid: starting without");
+            Self::default()
+        })
+    }
+
+    pub(super) fn save(&self, path: &Path) -> io::Result<()> {
+        let new = path.with_extension("new");
+        std::fs::write(&new, serde_json::to_vec(self)?)?;
+        std::fs::rename(new, path)
+    }
+}

@@ -1,0 +1,1 @@
+//! What the real drivers need on a host: daemons in a network namespace of their own, and facts about the machine.

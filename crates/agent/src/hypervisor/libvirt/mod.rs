@@ -1,0 +1,1 @@
+//! Servers as libvirt's domains.

@@ -1,0 +1,93 @@
+//! What runs servers.
+
+pub mod libvirt;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use protocol::{ConsoleKind, PowerState, Problem, RebootKind, Resources, ServerReport, ServerSpec};
+use tokio::sync::broadcast;
+
+/// A node as its hypervisor sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeInfo {
+    /// `QEMU`, `fake`, ...
+    pub hypervisor_type: String,
+    /// The version as one number: major * 1,000,000 + minor * 1,000 + micro.
+    pub hypervisor_version: u64,
+    /// The processor, in JSON.
+    pub cpu_info: String,
+    /// What there is for servers, in all.
+    pub resources: Resources,
+    /// The node's traits in placement.
+    pub traits: Vec<String>,
+    /// Seconds that the host is up.
+    pub uptime_seconds: u64,
+}
+
+/// Runs servers on one node.
+///
+/// A server is known by its id. Every method may be called again after it was done or half done, and then does what is
+/// left. The agent never calls two of them at once for one server, except those that only read. A call that is dropped
+/// at an await may still take effect. [`Problem::NotFound`] says that the node does not have the server, and nothing
+/// else.
+#[async_trait]
+pub trait Hypervisor: Send + Sync {
+    /// The node.
+    async fn info(&self) -> Result<NodeInfo, Problem>;
+
+    /// All servers on the node, running or not. Domains that are not ours are not among them.
+    async fn server_list(&self) -> Result<Vec<ServerReport>, Problem>;
+
+    /// How one server is.
+    async fn server_state(&self, id: &str) -> Result<PowerState, Problem>;
+
+    /// Has the server defined as given and running. Its disks and taps are there. A running server is left as it is.
+    async fn server_start(&self, server: &ServerSpec) -> Result<(), Problem>;
+
+    /// Has the server shut off: by its power button, and after `grace` by force. It stays defined.
+    async fn server_stop(&self, id: &str, grace: Duration) -> Result<(), Problem>;
+
+    /// Restarts the server once; one that is off is started. It runs as given afterwards.
+    async fn server_reboot(&self, server: &ServerSpec, kind: RebootKind) -> Result<(), Problem>;
+
+    /// Has the server gone, by force. One that is not there is no problem.
+    async fn server_delete(&self, id: &str) -> Result<(), Problem>;
+
+    /// The last `lines` lines (all that are kept without) of the serial console.
+    async fn console_output(&self, id: &str, lines: Option<u32>) -> Result<String, Problem>;
+
+    /// The unix socket of a console of a running server.
+    async fn console_address(&self, id: &str, kind: ConsoleKind) -> Result<String, Problem>;
+
+    /// The ids of servers whose state has changed, from now on, whoever changed it.
+    fn changes(&self) -> broadcast::Receiver<String>;
+}
+
+/// The last `lines` lines of a text; all without.
+pub(crate) fn lines_last(text: &str, lines: Option<u32>) -> &str {
+    let Some(lines) = lines else { return text };
+    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+    if lines == 0 {
+        return "";
+    }
+    let body = text.strip_suffix('\n').unwrap_or(text);
+    match body.rmatch_indices('\n').nth(lines - 1) {
+        Some((end, _)) => &text[end + 1..],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_counted_from_the_end() {
+        assert_eq!(lines_last("a\nb\nc\n", Some(2)), "b\nc\n");
+        assert_eq!(lines_last("a\nb\nc", Some(2)), "b\nc");
+        assert_eq!(lines_last("a\nb\n", Some(9)), "a\nb\n");
+        assert_eq!(lines_last("a\nb\n", Some(0)), "");
+        assert_eq!(lines_last("a\nb\n", None), "a\nb\n");
+    }
+}

@@ -1,0 +1,14 @@
+//! What plugs servers into the network.
+
+use async_trait::async_trait;
+use protocol::{Problem, ServerSpec};
+
+/// Plugs servers into the node's integration bridge. As with the hypervisor, every method may be called again.
+#[async_trait]
+pub trait Ports: Send + Sync {
+    /// Has the taps of the server's ports in the bridge, under the names that [`protocol::ServerPort::tap_name`] gives.
+    async fn ports_plug(&self, server: &ServerSpec) -> Result<(), Problem>;
+
+    /// Has neither these taps nor any other tap of the server left.
+    async fn ports_unplug(&self, server_id: &str, taps: &[String]) -> Result<(), Problem>;
+}

@@ -1,0 +1,6 @@
+//! The agent as control sees it, on fake drivers, and what every hypervisor must do.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod agent;
+mod fake;
+mod spec;

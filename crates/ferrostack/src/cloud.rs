@@ -1,0 +1,238 @@
+//! The cloud in one process: which parts it has, and how they are put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent::fake;
+use anyhow::{Context as _, Result};
+use axum::extract::Request;
+use axum::{Router, ServiceExt};
+use bus::{Bus, InProcess};
+use compute::Compute;
+use db::{Db, Migration};
+use identity::{Bootstrap, BootstrapService, Identity};
+use image::Image;
+use network::Network;
+use placement::Placement;
+use policy::{Policy, Rule};
+use runtime::Runtime;
+use tokio::net::TcpListener;
+use tower::Layer as _;
+use tower_http::normalize_path::NormalizePathLayer;
+use work::Work;
+
+use crate::state::State;
+
+/// Every table of the cloud.
+pub const MIGRATIONS: &[&[Migration]] = &[
+    work::MIGRATIONS,
+    identity::MIGRATIONS,
+    placement::MIGRATIONS,
+    image::MIGRATIONS,
+    network::MIGRATIONS,
+    compute::MIGRATIONS,
+];
+
+/// Every policy rule of the cloud.
+pub const RULES: &[&[Rule]] =
+    &[identity::BASE_RULES, identity::RULES, placement::RULES, image::RULES, network::RULES, compute::RULES];
+
+/// Type, name and path of each service in the catalog.
+const CATALOG: &[(&str, &str, &str)] = &[
+    ("identity", "keystone", "/identity/v3"),
+    ("placement", "placement", "/placement"),
+    ("image", "glance", "/image"),
+    ("network", "neutron", "/network"),
+    ("compute", "nova", "/compute/v2.1"),
+];
+
+/// How a cloud is set up.
+pub struct Settings {
+    /// Where it keeps everything.
+    pub state: State,
+    /// Under which address it is reached: `http://127.0.0.1:8080`.
+    pub url: String,
+    /// Its database.
+    pub database: db::Options,
+    /// The cost of a password hash.
+    pub bcrypt_rounds: u32,
+    /// Where durable work fails, for tests.
+    pub fault: Option<work::FaultPoint>,
+    /// What its node runs on.
+    pub node: Node,
+}
+
+/// What a node runs on.
+pub enum Node {
+    /// Nothing: servers exist only in the API.
+    Fake(fake::Node),
+}
+
+/// A running cloud.
+pub struct Cloud {
+    runtime: Runtime,
+    db: Db,
+    work: Work,
+}
+
+/// What every part stands on.
+struct Ground {
+    runtime: Runtime,
+    db: Db,
+    bus: Arc<dyn Bus>,
+    rpc: bus::rpc::Client,
+    work: Work,
+    policy: Arc<Policy>,
+}
+
+/// The services, from the ground up.
+struct Services {
+    identity: Identity,
+    placement: Placement,
+    image: Image,
+    network: Network,
+    compute: Compute,
+}
+
+impl Cloud {
+    /// Starts every part; returns when every API answers on `listener`.
+    pub async fn start(runtime: Runtime, settings: Settings, listener: TcpListener) -> Result<Self> {
+        let ground = Ground::lay(runtime.clone(), &settings).await?;
+        let services = Services::build(&ground, &settings).await?;
+        services.identity.bootstrap(&bootstrap(&settings)?).await.context("identity cannot be set up")?;
+        serve(&runtime, listener, services.router());
+        services.network.start();
+        services.compute.start().await.context("compute cannot be started")?;
+        ground.work.start().await.context("durable work cannot be started")?;
+        let drivers = match &settings.node {
+            Node::Fake(node) => node.drivers(),
+        };
+        agent::Agent::start(runtime.clone(), ground.bus, agent::Options::new(&host_name()?, "127.0.0.1"), drivers)
+            .await
+            .context("the node's agent cannot be started")?;
+        Ok(Self { runtime, db: ground.db, work: ground.work })
+    }
+
+    /// The network namespace of the node, if it has one.
+    pub fn namespace(&self) -> Option<String> {
+        None
+    }
+
+    /// Its durable work.
+    pub fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Ends every part in order.
+    pub async fn stop(self) {
+        if !self.runtime.tasks.stop(Duration::from_secs(10)).await {
+            tracing::warn!("some tasks did not end in time");
+        }
+        self.db.close().await;
+    }
+}
+
+impl Ground {
+    async fn lay(runtime: Runtime, settings: &Settings) -> Result<Self> {
+        let db = Db::open(&settings.database).await.context("the database cannot be opened")?;
+        db.migrate(&MIGRATIONS.concat()).await.context("the database's schema cannot be brought up to date")?;
+        let policy = policy(&settings.state)?;
+        let bus: Arc<dyn Bus> = Arc::new(InProcess::default());
+        let rpc = bus::rpc::Client::new(Arc::clone(&bus), runtime.clone()).await?;
+        let options = work::Options { fault: settings.fault.clone(), ..work::Options::default() };
+        let work = Work::new(db.clone(), runtime.clone(), options);
+        Ok(Self { runtime, db, bus, rpc, work, policy })
+    }
+}
+
+/// The default rules, with the operator's `policy.yaml` over them if there is one.
+fn policy(state: &State) -> Result<Arc<Policy>> {
+    let policy = Policy::new(RULES).context("the built-in policy is wrong")?;
+    let file = state.path("policy.yaml");
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            let policy = policy.with_overrides(&text).with_context(|| format!("{} is wrong", file.display()))?;
+            Ok(Arc::new(policy))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Arc::new(policy)),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+impl Services {
+    async fn build(ground: &Ground, settings: &Settings) -> Result<Self> {
+        let (db, runtime, state) = (&ground.db, &ground.runtime, &settings.state);
+        let options = identity::Options {
+            bcrypt_rounds: settings.bcrypt_rounds,
+            ..identity::Options::new(state.path("fernet-keys"))
+        };
+        let identity = Identity::new(db.clone(), runtime.clone(), Arc::clone(&ground.policy), options)?;
+        let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
+        let options = image::Options::new(state.path("images"), state.secret("image-tickets")?);
+        let image = Image::new(db.clone(), runtime.clone(), identity.clone(), options);
+        let network = Network::new(
+            db.clone(),
+            runtime.clone(),
+            identity.clone(),
+            network::Backend::Fake,
+            network::Options::default(),
+        )
+        .await?;
+        let deps = compute::Deps {
+            db: db.clone(),
+            runtime: runtime.clone(),
+            identity: identity.clone(),
+            placement: placement.clone(),
+            image: image.clone(),
+            network: network.clone(),
+            work: ground.work.clone(),
+            rpc: ground.rpc.clone(),
+            bus: Arc::clone(&ground.bus),
+        };
+        let compute = Compute::new(deps, compute::Options::default());
+        Ok(Self { identity, placement, image, network, compute })
+    }
+
+    /// Every API below its own path.
+    fn router(&self) -> Router {
+        Router::new()
+            .nest("/identity", self.identity.router())
+            .nest("/placement", self.placement.router())
+            .nest("/image", self.image.router())
+            .nest("/network", self.network.router())
+            .nest("/compute", self.compute.router())
+    }
+}
+
+fn bootstrap(settings: &Settings) -> Result<Bootstrap> {
+    let service = |(kind, name, path): &(&str, &str, &str)| BootstrapService {
+        kind: (*kind).to_owned(),
+        name: (*name).to_owned(),
+        path: (*path).to_owned(),
+    };
+    Ok(Bootstrap {
+        admin_password: settings.state.secret("admin-password")?,
+        region: "RegionOne".to_owned(),
+        base_url: settings.url.clone(),
+        services: CATALOG.iter().map(service).collect(),
+    })
+}
+
+/// Answers on `listener` until the process stops. A trailing slash in a path does not matter.
+fn serve(runtime: &Runtime, listener: TcpListener, router: Router) {
+    let app = NormalizePathLayer::trim_trailing_slash().layer(router);
+    let tasks = runtime.tasks.clone();
+    runtime.tasks.spawn("http", async move {
+        let served = axum::serve(listener, ServiceExt::<Request>::into_make_service(app))
+            .with_graceful_shutdown(async move { tasks.stopping().await })
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the listener failed");
+        }
+    });
+}
+
+fn host_name() -> Result<String> {
+    let name = nix::unistd::gethostname().context("this machine has no host name")?;
+    Ok(name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,175 @@
+//! `ferrostack up`.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use runtime::Runtime;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use agent::fake;
+use ferrostack::cloud::{Cloud, Node, Settings};
+use ferrostack::state::{State, Up};
+
+use crate::output;
+
+/// How to start.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Where every API answers
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Run on fake drivers: no root, no QEMU, no OVN; servers exist only in the API
+    #[arg(long)]
+    pub fake: bool,
+    /// Return when every API answers, and go on in the background
+    #[arg(long)]
+    pub detach: bool,
+    /// The database, instead of SQLite in the state directory: postgres://USER@HOST/NAME
+    #[arg(long, value_name = "ADDRESS", env = "FERROSTACK_DATABASE")]
+    pub database: Option<String>,
+    /// What to log: error, warn, info, debug, or a filter such as compute=debug
+    #[arg(long, value_name = "FILTER", default_value = "warn,ferrostack=info")]
+    pub log: String,
+    /// Log in JSON, one object a line
+    #[arg(long)]
+    pub log_json: bool,
+    /// The cost of password hashes (4 to 31); lower ones are for tests only
+    #[arg(long, value_name = "ROUNDS", default_value_t = 12, hide = true)]
+    pub bcrypt_rounds: u32,
+    /// Kill or fail at a step of durable work: KIND/STEP/kill-before|kill-after|fail; for tests only
+    #[arg(long, value_name = "POINT", hide = true)]
+    pub fault: Option<String>,
+}
+
+/// Starts the cloud, says when it answers, and stays until it is told to stop.
+pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
+    let started = Instant::now();
+    let lock = state.lock()?;
+    runtime::logs::init(&arguments.log, arguments.log_json);
+    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
+        format!("cannot listen on {}; is another cloud there? Choose another with --listen", arguments.listen)
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let runtime = Runtime::default();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let settings = settings(state, arguments, &url)?;
+    let cloud = Cloud::start(runtime.clone(), settings, listener).await?;
+    let up = Up {
+        pid: std::process::id().try_into().context("the process id does not fit")?,
+        url: url.clone(),
+        fake: arguments.fake,
+        namespace: cloud.namespace(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: Timestamp::now(),
+    };
+    state.announce(&up, &state.secret("admin-password")?)?;
+    output::line(&format!(
+        "Ferrostack answers at {url} after {:.2} s. Clients: export OS_CLIENT_CONFIG_FILE={} OS_CLOUD=ferrostack",
+        started.elapsed().as_secs_f64(),
+        state.path("clouds.yaml").display()
+    ));
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    cloud.stop().await;
+    state.withdraw();
+    drop(lock);
+    Ok(())
+}
+
+/// What the command line and the state directory say.
+fn settings(state: &State, arguments: &Arguments, url: &str) -> Result<Settings> {
+    let database = match &arguments.database {
+        Some(address) => address.parse().context("--database cannot be used")?,
+        None => db::Options::Sqlite(state.path("ferrostack.db")),
+    };
+    let node = fake::Node::new(fake::Options {
+        state_file: Some(state.path("fake-node.json")),
+        console_dir: Some(state.path("consoles")),
+        ..fake::Options::default()
+    });
+    Ok(Settings {
+        state: state.clone(),
+        url: url.to_owned(),
+        database,
+        bcrypt_rounds: arguments.bcrypt_rounds,
+        fault: arguments.fault.as_deref().map(fault_point).transpose()?,
+        node: Node::Fake(node),
+    })
+}
+
+fn fault_point(text: &str) -> Result<work::FaultPoint> {
+    let mut parts = text.split('/');
+    let (Some(kind), Some(step), Some(moment), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        bail!("--fault is KIND/STEP/MOMENT");
+    };
+    let moment = match moment {
+        "kill-before" => work::Moment::KillBefore,
+        "kill-after" => work::Moment::KillAfter,
+        "fail" => work::Moment::Fail,
+        other => bail!("--fault knows no moment {other}"),
+    };
+    Ok(work::FaultPoint { kind: kind.to_owned(), step: step.to_owned(), moment })
+}
+
+/// Starts `ferrostack up` in the background and returns when it answers.
+pub fn detach(state: &State, arguments: &Arguments) -> Result<()> {
+    // The lock tells whether a cloud runs here; the child takes it for itself.
+    drop(state.lock()?);
+    let log = state.path("log").join("ferrostack.log");
+    std::fs::create_dir_all(state.path("log")).context("cannot make the log directory")?;
+    let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    command.arg("--state").arg(state.dir());
+    command.args(foreground(arguments));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).process_group(0);
+    let mut child = command.spawn().context("cannot start the cloud")?;
+    let mut ready = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout.take(4096)).read_line(&mut ready)?;
+    }
+    if ready.is_empty() {
+        // Its last words are in the log; it has closed its output, so it ends now.
+        let status = wait(&mut child, Duration::from_secs(10))?;
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let tail: Vec<&str> = text.lines().rev().take(10).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        bail!("the cloud did not start ({status}); the end of {}:\n{}", log.display(), tail.join("\n"));
+    }
+    output::line(ready.trim_end());
+    Ok(())
+}
+
+/// The command line of the same cloud in the foreground.
+fn foreground(arguments: &Arguments) -> Vec<String> {
+    let mut line: Vec<String> = ["up", "--listen"].map(str::to_owned).to_vec();
+    line.push(arguments.listen.to_string());
+    line.extend(["--log".to_owned(), arguments.log.clone()]);
+    line.extend(["--bcrypt-rounds".to_owned(), arguments.bcrypt_rounds.to_string()]);
+    line.extend(arguments.fake.then(|| "--fake".to_owned()));
+    line.extend(arguments.log_json.then(|| "--log-json".to_owned()));
+    for (name, value) in [("--database", &arguments.database), ("--fault", &arguments.fault)] {
+        line.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
+    }
+    line
+}
+
+fn wait(child: &mut std::process::Child, limit: Duration) -> Result<String> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.to_string());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok("it still runs".to_owned())
+}
