@@ -7,8 +7,9 @@ use protocol::{CONTROL_QUEUE, Report, ReportAnswer};
 use crate::Compute;
 
 impl Compute {
-    /// Starts hearing the agents.
+    /// Makes the work on servers runnable and starts hearing the agents.
     pub async fn start(&self) -> Result<(), bus::Error> {
+        crate::work::register(self);
         let compute = self.clone();
         bus::rpc::serve(Arc::clone(&self.0.deps.bus), self.runtime(), CONTROL_QUEUE, move |report: Report| {
             let compute = compute.clone();
@@ -23,8 +24,13 @@ impl Compute {
                 tracing::warn!(host = report.host, %error, cause = ?error.cause, "a node's report is lost");
                 ReportAnswer::default()
             }),
-            // The node's next whole report says the same.
-            Report::Server { .. } => ReportAnswer::default(),
+            Report::Server { host, server } => {
+                if let Err(error) = self.server_report(&host, &server).await {
+                    // The node's next whole report says the same.
+                    tracing::warn!(host, %error, cause = ?error.cause, "a server's report is lost");
+                }
+                ReportAnswer::default()
+            }
         }
     }
 }
