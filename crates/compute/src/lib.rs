@@ -86,6 +86,8 @@ pub struct Deps {
 /// How the service is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The name of the machine that this process runs on.
+    pub host: String,
     /// The availability zone of every node.
     pub zone: String,
     /// How old a node's last report may be while the node still counts as up.
@@ -120,6 +122,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            host: "control".to_owned(),
             zone: "nova".to_owned(),
             service_down_after: Duration::from_secs(60),
             cpu_allocation_ratio: 16.0,

@@ -21,6 +21,16 @@ impl Compute {
         Ok(store::services_list(self.db(), host, name).await?)
     }
 
+    /// Says that services were heard of just now.
+    pub(crate) async fn services_seen(&self, host: &str, names: &[&str]) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        for name in names {
+            let id = self.runtime().ids.uuid();
+            store::service_seen(&mut tx, &id, host, name, self.runtime().clock.now()).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// The service by id, or by the number of old microversions.
     pub(crate) async fn service_get(&self, id: Reference<'_>) -> Result<Service> {
         let found = match id {

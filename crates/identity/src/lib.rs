@@ -1,17 +1,23 @@
 //! Who may do what: domains, projects, users, roles, tokens and the catalog; the OpenStack identity API v3.
 
 mod api;
+mod assignment;
 mod authentication;
 mod bootstrap;
 mod caller;
 mod catalog;
 mod directory;
+mod domain;
+mod fields;
+mod group;
 mod password;
 mod policies;
 mod project;
+mod role;
 mod rules;
 mod store;
 mod token;
+mod user;
 
 pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
 pub use caller::{Caller, TokenData};

@@ -1,9 +1,20 @@
 //! Projects.
 
-use api::Result;
+use std::collections::BTreeMap;
+
+use api::{Error, Page, Result};
+use db::Tx;
 
 use crate::Identity;
-use crate::store::project as store;
+use crate::fields::{Fields, missing, taken};
+use crate::store::project::{self as store, Project, TagFilter};
+use crate::store::{Filter, domain};
+
+/// How deep projects may stand below their domain.
+const DEEPEST: usize = 5;
+
+/// Tags by the id of their project.
+pub(crate) type Tags = BTreeMap<String, Vec<String>>;
 
 impl Identity {
     /// Whether there is such a project.
@@ -15,4 +26,175 @@ impl Identity {
     pub async fn project_list_ids(&self) -> Result<Vec<String>> {
         Ok(store::list_ids(&self.0.db).await?)
     }
+
+    pub(crate) async fn project_find(&self, id: &str) -> Result<Option<Project>> {
+        Ok(store::get(&self.0.db, id).await?)
+    }
+
+    pub(crate) async fn project_list(
+        &self,
+        filters: Vec<Filter>,
+        tags: &TagFilter,
+        page: &Page,
+    ) -> Result<Vec<Project>> {
+        Ok(store::list(&self.0.db, filters, tags, page).await?)
+    }
+
+    /// The projects on which a user has a role; only the enabled ones for logging in.
+    pub(crate) async fn project_list_of_user(&self, user_id: &str, usable: bool) -> Result<Vec<Project>> {
+        let mut projects = store::of_user(&self.0.db, user_id).await?;
+        projects.retain(|project| project.enabled || !usable);
+        Ok(projects)
+    }
+
+    pub(crate) async fn project_parents(&self, id: &str) -> Result<Vec<Project>> {
+        Ok(store::parents(&self.0.db, id).await?)
+    }
+
+    pub(crate) async fn project_subtree(&self, id: &str) -> Result<Vec<Project>> {
+        Ok(store::subtree(&self.0.db, id).await?)
+    }
+
+    /// The tags of several projects, in one query.
+    pub(crate) async fn project_tags(&self, projects: &[Project]) -> Result<Tags> {
+        let ids: Vec<&str> = projects.iter().map(|project| project.id.as_str()).collect();
+        let mut tags = Tags::new();
+        // As many parameters as every engine takes.
+        for ids in ids.chunks(1000) {
+            for tag in store::tags(&self.0.db, ids).await? {
+                tags.entry(tag.project_id).or_default().push(tag.name);
+            }
+        }
+        Ok(tags)
+    }
+
+    pub(crate) async fn project_create(&self, mut fields: Fields, domain_id: String) -> Result<Project> {
+        fields.ignore("id");
+        if fields.flag("is_domain")?.unwrap_or(false) {
+            return Err(Error::bad_request("A project cannot act as a domain; create a domain at /v3/domains."));
+        }
+        let parent_id = fields.nullable("parent_id", 64)?.flatten().filter(|parent| *parent != domain_id);
+        let tags = tags_checked(fields.texts("tags")?.unwrap_or_default())?;
+        let project = Project {
+            id: self.0.runtime.ids.hex(),
+            name: fields.required("name", 1, 64)?,
+            description: fields.description()?.unwrap_or_default(),
+            enabled: fields.flag("enabled")?.unwrap_or(true),
+            extra: fields.into_extra(),
+            domain_id,
+            parent_id,
+        };
+        let mut tx = self.write().await?;
+        let domain = domain::get(&mut tx, &project.domain_id).await?;
+        domain.ok_or_else(|| missing("domain", &project.domain_id))?;
+        parent_check(&mut tx, &project).await?;
+        store::insert(&mut tx, &project).await.map_err(|error| taken(error, "project", &project.name))?;
+        store::tags_set(&mut tx, &project.id, &tags).await?;
+        tx.commit().await?;
+        Ok(project)
+    }
+
+    pub(crate) async fn project_update(&self, id: &str, mut fields: Fields) -> Result<Project> {
+        let tags = fields.texts("tags")?.map(tags_checked).transpose()?;
+        let mut tx = self.write().await?;
+        let mut project = store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        fields.fixed("id", Some(id))?;
+        fields.fixed("domain_id", Some(&project.domain_id))?;
+        fields.fixed("parent_id", Some(project.parent_id.as_ref().unwrap_or(&project.domain_id)))?;
+        if fields.flag("is_domain")?.unwrap_or(false) {
+            return Err(Error::bad_request("is_domain cannot be changed; create a domain instead."));
+        }
+        let was_enabled = project.enabled;
+        project.name = fields.text("name", 1, 64)?.unwrap_or(project.name);
+        project.description = fields.description()?.unwrap_or(project.description);
+        project.enabled = fields.flag("enabled")?.unwrap_or(project.enabled);
+        fields.merge_into(&mut project.extra);
+        if project.enabled != was_enabled {
+            enabling_check(&mut tx, &project).await?;
+        }
+        store::update(&mut tx, &project).await.map_err(|error| taken(error, "project", &project.name))?;
+        if let Some(tags) = tags {
+            store::tags_set(&mut tx, id, &tags).await?;
+        }
+        tx.commit().await?;
+        Ok(project)
+    }
+
+    pub(crate) async fn project_delete(&self, id: &str) -> Result<()> {
+        let mut tx = self.write().await?;
+        store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        if !store::subtree(&mut tx, id).await?.is_empty() {
+            return Err(Error::forbidden(format!(
+                "Cannot delete the project {id} since it is not a leaf in the hierarchy; delete those below it first."
+            )));
+        }
+        store::delete(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Replaces the tags of a project.
+    pub(crate) async fn project_tags_set(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
+        let tags = tags_checked(tags)?;
+        let mut tx = self.write().await?;
+        store::tags_set(&mut tx, id, &tags).await?;
+        tx.commit().await?;
+        Ok(tags)
+    }
+
+    pub(crate) async fn project_tag_add(&self, id: &str, tag: String) -> Result<()> {
+        let mut tx = self.write().await?;
+        for tag in tags_checked(vec![tag])? {
+            store::tag_add(&mut tx, id, &tag).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) async fn project_tag_remove(&self, id: &str, tag: &str) -> Result<()> {
+        let mut tx = self.write().await?;
+        if store::tag_remove(&mut tx, id, tag).await? == 0 {
+            return Err(missing("project tag", tag));
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn parent_check(tx: &mut Tx, project: &Project) -> Result<()> {
+    let Some(parent_id) = &project.parent_id else { return Ok(()) };
+    let parent = store::get(&mut *tx, parent_id).await?.ok_or_else(|| missing("project", parent_id))?;
+    if parent.domain_id != project.domain_id {
+        return Err(Error::bad_request("The parent project is in another domain; choose one in the same domain."));
+    }
+    if !parent.enabled {
+        return Err(Error::forbidden("The parent project is disabled; enable it first."));
+    }
+    if store::parents(tx, parent_id).await?.len() + 2 > DEEPEST {
+        return Err(Error::forbidden(format!("Projects may stand at most {DEEPEST} deep; choose a higher parent.")));
+    }
+    Ok(())
+}
+
+/// A project is not enabled below a disabled one, nor disabled above an enabled one.
+async fn enabling_check(tx: &mut Tx, project: &Project) -> Result<()> {
+    if project.enabled && store::parents(&mut *tx, &project.id).await?.iter().any(|parent| !parent.enabled) {
+        return Err(Error::forbidden("A parent of the project is disabled; enable it first."));
+    }
+    if !project.enabled && store::subtree(tx, &project.id).await?.iter().any(|child| child.enabled) {
+        return Err(Error::forbidden("The project has enabled projects below it; disable those first."));
+    }
+    Ok(())
+}
+
+fn tags_checked(mut tags: Vec<String>) -> Result<Vec<String>> {
+    for tag in &tags {
+        api::fields::length("A tag", tag, 1, 255)?;
+        if tag.contains(['/', ',']) {
+            return Err(Error::bad_request(format!("The tag {tag} must contain neither slash nor comma.")));
+        }
+    }
+    tags.sort();
+    tags.dedup();
+    if tags.len() > 80 {
+        return Err(Error::bad_request(format!("A project has at most 80 tags, not {}.", tags.len())));
+    }
+    Ok(tags)
 }

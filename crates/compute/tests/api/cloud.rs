@@ -55,13 +55,13 @@ impl Cloud {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&db::Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
-        Self::on(db, dir).await
+        db.migrate(&migrations()).await.unwrap();
+        Self::on(db).await
     }
 
-    pub async fn on(db: Db, dir: tempfile::TempDir) -> Self {
-        for migrations in [identity::MIGRATIONS, work::MIGRATIONS, compute::MIGRATIONS] {
-            db.migrate(migrations).await.unwrap();
-        }
+    /// A cloud on a database that has its schema.
+    pub async fn on(db: Db) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let start = "2026-11-21T04:00:00Z".parse().unwrap();
         let runtime = Runtime { clock: Clock::manual(start), ids: Ids::seeded(1), ..Runtime::default() };
         let rules = [identity::BASE_RULES, identity::RULES, compute::RULES];
@@ -116,6 +116,10 @@ impl Cloud {
     pub async fn get(&self, user: &User, version: &str, path: &str) -> Answer {
         self.ask(user, version, &format!("GET {path}"), Value::Null).await
     }
+}
+
+pub fn migrations() -> Vec<db::Migration> {
+    [identity::MIGRATIONS, work::MIGRATIONS, compute::MIGRATIONS].concat()
 }
 
 async fn compute(db: &Db, runtime: &Runtime, identity: Identity, dir: &Path) -> Compute {

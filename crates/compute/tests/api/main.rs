@@ -6,3 +6,4 @@ mod flavors;
 mod key_pairs;
 mod quotas;
 mod services;
+mod storage;

@@ -166,3 +166,22 @@ async fn zones_are_available_while_a_node_is() {
     let zones = cloud.get(&cloud.reader, "2.1", "/v2.1/os-availability-zone").await.expect(200);
     assert_eq!(zones["availabilityZoneInfo"][0]["zoneState"]["available"], false);
 }
+
+#[tokio::test]
+async fn the_control_process_is_in_the_list_too() {
+    let cloud = Cloud::new().await;
+    cloud.compute.start().await.unwrap();
+    let services = loop {
+        let services = cloud.get(&cloud.admin, "2.1", "/v2.1/os-services").await.expect(200);
+        if services["services"] != json!([]) {
+            break services;
+        }
+        tokio::task::yield_now().await;
+    };
+    let names: Vec<&str> =
+        services["services"].as_array().unwrap().iter().map(|s| s["binary"].as_str().unwrap()).collect();
+    assert_eq!(names, ["nova-conductor", "nova-scheduler"]);
+    assert_eq!(services["services"][0]["zone"], "internal");
+    assert_eq!(services["services"][0]["state"], "up");
+    assert!(cloud.runtime.tasks.stop(std::time::Duration::from_secs(5)).await);
+}

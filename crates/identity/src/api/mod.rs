@@ -1,16 +1,48 @@
 //! The HTTP face: one file per resource, routes and shapes only.
 
+mod assignments;
 mod auth;
+mod catalog;
+mod domains;
+mod grants;
+mod groups;
+mod list;
+mod projects;
+mod roles;
+mod shapes;
 mod tokens;
+mod users;
 mod versions;
 
-use api::{Service, Style};
+use api::{Result, Service, Style};
 use axum::Router;
 
-use crate::Identity;
+use crate::fields::Fields;
+use crate::{Caller, Identity};
 
 /// Every route of the identity API.
 pub(crate) fn router(identity: Identity) -> Router {
-    let routes = Router::new().merge(versions::routes()).merge(tokens::routes()).merge(auth::routes());
+    let routes = Router::new()
+        .merge(versions::routes())
+        .merge(tokens::routes())
+        .merge(auth::routes())
+        .merge(domains::routes())
+        .merge(projects::routes())
+        .merge(users::routes())
+        .merge(groups::routes())
+        .merge(roles::routes())
+        .merge(grants::routes())
+        .merge(assignments::routes())
+        .merge(catalog::routes());
     Service { prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
+}
+
+/// The domain that a new thing names, or else that of the caller's token.
+fn domain_or_own(caller: &Caller, fields: &mut Fields) -> Result<String> {
+    let own = || {
+        let token = &caller.token;
+        let of_scope = token.domain_id.as_ref().or(token.project_domain_id.as_ref());
+        of_scope.unwrap_or(&token.user_domain_id).clone()
+    };
+    Ok(fields.nullable("domain_id", 64)?.flatten().unwrap_or_else(own))
 }

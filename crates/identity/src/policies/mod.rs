@@ -1,8 +1,33 @@
 //! The rules that guard the identity API, per resource, with the names and defaults that operators know.
 
+mod catalog;
+mod domain;
+mod grant;
+mod group;
+mod project;
+mod role;
 mod token;
+mod user;
 
-use policy::Rule;
+use policy::{Rule, Scope};
+
+/// The cloud's administrators.
+const ADMIN: &str = "rule:admin_required";
+/// Those, and readers of the system.
+const READ: &str = "rule:admin_required or (role:reader and system_scope:all)";
+/// Whoever has a valid token.
+const ANYONE: &str = "@";
+
+const SCOPES: &[Scope] = &[Scope::System, Scope::Domain, Scope::Project];
+
+const fn rule(
+    name: &'static str,
+    check: &'static str,
+    description: &'static str,
+    operations: &'static [(&'static str, &'static str)],
+) -> Rule {
+    Rule { name, check, description, operations, scopes: SCOPES }
+}
 
 /// Joins lists of rules into one.
 const fn joined<const N: usize>(lists: &[&[Rule]]) -> [Rule; N] {
@@ -19,7 +44,16 @@ const fn joined<const N: usize>(lists: &[&[Rule]]) -> [Rule; N] {
     all
 }
 
-const LISTS: &[&[Rule]] = &[token::RULES];
+const LISTS: &[&[Rule]] = &[
+    token::RULES,
+    domain::RULES,
+    project::RULES,
+    user::RULES,
+    group::RULES,
+    role::RULES,
+    grant::RULES,
+    catalog::RULES,
+];
 
 const COUNT: usize = {
     let (mut list, mut count) = (0, 0);

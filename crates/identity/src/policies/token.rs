@@ -1,28 +1,33 @@
-use policy::{Rule, Scope};
+use policy::Rule;
 
-const ANY: &[Scope] = &[Scope::System, Scope::Domain, Scope::Project];
+use super::{ANYONE, rule};
+
+const VALIDATE: &str = "rule:admin_required or (role:reader and system_scope:all) or role:service \
+    or user_id:%(target.token.user_id)s";
+const CHECK: &str = "rule:admin_required or (role:reader and system_scope:all) or user_id:%(target.token.user_id)s";
+const REVOKE: &str = "rule:admin_required or user_id:%(target.token.user_id)s";
 
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        name: "identity:check_token",
-        check: "rule:admin_required or (role:reader and system_scope:all) or user_id:%(target.token.user_id)s",
-        description: "Check a token.",
-        operations: &[("HEAD", "/v3/auth/tokens")],
-        scopes: ANY,
-    },
-    Rule {
-        name: "identity:validate_token",
-        check: "rule:admin_required or (role:reader and system_scope:all) or role:service \
-                or user_id:%(target.token.user_id)s",
-        description: "Show what a token says.",
-        operations: &[("GET", "/v3/auth/tokens")],
-        scopes: ANY,
-    },
-    Rule {
-        name: "identity:revoke_token",
-        check: "rule:admin_required or user_id:%(target.token.user_id)s",
-        description: "End a token.",
-        operations: &[("DELETE", "/v3/auth/tokens")],
-        scopes: ANY,
-    },
+    rule("identity:validate_token", VALIDATE, "Show what a token says.", &[("GET", "/v3/auth/tokens")]),
+    rule("identity:check_token", CHECK, "Check whether a token is valid.", &[("HEAD", "/v3/auth/tokens")]),
+    rule("identity:revoke_token", REVOKE, "End a token.", &[("DELETE", "/v3/auth/tokens")]),
+    rule("identity:get_auth_catalog", ANYONE, "Show the catalog of the token.", &[("GET", "/v3/auth/catalog")]),
+    rule(
+        "identity:get_auth_projects",
+        ANYONE,
+        "List the projects that the user may get tokens for.",
+        &[("GET", "/v3/auth/projects")],
+    ),
+    rule(
+        "identity:get_auth_domains",
+        ANYONE,
+        "List the domains that the user may get tokens for.",
+        &[("GET", "/v3/auth/domains")],
+    ),
+    rule(
+        "identity:get_auth_system",
+        ANYONE,
+        "Show whether the user may get a token for the system.",
+        &[("GET", "/v3/auth/system")],
+    ),
 ];

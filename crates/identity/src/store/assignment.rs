@@ -2,7 +2,7 @@ use db::{On, Result, Sql, Tx, sql};
 
 db::row! {
     /// A role given to a user or group on a project, a domain or the system.
-    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
     pub(crate) struct Assignment {
         pub actor_type: String,
         pub actor_id: String,
@@ -21,7 +21,8 @@ pub(crate) struct Wanted {
     pub with_groups: bool,
     pub group_id: Option<String>,
     pub role_id: Option<String>,
-    pub target: Option<(&'static str, String)>,
+    /// Any of these kinds and ids; empty means any at all.
+    pub targets: Vec<(&'static str, String)>,
     pub inherited: Option<bool>,
 }
 
@@ -81,8 +82,12 @@ pub(crate) async fn list(on: impl Into<On<'_>>, wanted: &Wanted) -> Result<Vec<A
     if let Some(role_id) = &wanted.role_id {
         sql.push(" AND role_id = ").push_bind(role_id);
     }
-    if let Some((kind, id)) = &wanted.target {
-        sql.push(" AND target_type = ").push_bind(*kind).push(" AND target_id = ").push_bind(id);
+    for (index, (kind, id)) in wanted.targets.iter().enumerate() {
+        sql.push(if index == 0 { " AND (" } else { " OR " });
+        sql.push("(target_type = ").push_bind(*kind).push(" AND target_id = ").push_bind(id).push(")");
+    }
+    if !wanted.targets.is_empty() {
+        sql.push(")");
     }
     if let Some(inherited) = wanted.inherited {
         sql.push(" AND inherited = ").push_bind(inherited);

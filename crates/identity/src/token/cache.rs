@@ -11,10 +11,12 @@ pub(crate) type Key = [u8; 32];
 /// The state of the world that an answer holds for: identity's revision and the version of the keys.
 pub(crate) type Epoch = (i64, i64);
 
+type Half = HashMap<Key, (Epoch, Arc<Token>)>;
+
 /// Validated tokens of this process. It holds at most twice its size and forgets what was not used lately.
 pub(crate) struct Cache {
     size: usize,
-    halves: Mutex<[HashMap<Key, (Epoch, Arc<Token>)>; 2]>,
+    halves: Mutex<[Half; 2]>,
 }
 
 /// The hash of a token.
@@ -45,7 +47,7 @@ impl Cache {
     }
 }
 
-fn put(halves: &mut [HashMap<Key, (Epoch, Arc<Token>)>; 2], size: usize, key: Key, entry: (Epoch, Arc<Token>)) {
+fn put(halves: &mut [Half; 2], size: usize, key: Key, entry: (Epoch, Arc<Token>)) {
     let [new, old] = halves;
     if new.len() >= size {
         *old = std::mem::take(new);

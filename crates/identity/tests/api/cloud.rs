@@ -25,6 +25,11 @@ pub struct Cloud {
     dir: tempfile::TempDir,
 }
 
+pub struct User {
+    pub id: String,
+    pub name: String,
+}
+
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -137,6 +142,32 @@ impl Cloud {
     pub async fn admin(&self) -> String {
         let scope = json!({"project": {"id": self.admin.project_id}});
         token_of(self.login("admin", PASSWORD, scope).await)
+    }
+
+    /// The id of a role that stands from the start.
+    pub async fn role(&self, name: &str) -> String {
+        let found = self.get(&self.admin().await, &format!("/v3/roles?name={name}")).await.expect(200);
+        found["roles"][0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new user with that role on a new project.
+    pub async fn user(&self, role: &str) -> (User, String) {
+        let (admin, role) = (self.admin().await, self.role(role).await);
+        let name = format!("u{}", self.runtime.ids.hex());
+        let body = json!({"project": {"name": name, "domain_id": "default"}});
+        let project = self.post(&admin, "/v3/projects", body).await.expect(201);
+        let project = project["project"]["id"].as_str().unwrap().to_owned();
+        let body = json!({"user": {"name": name, "domain_id": "default", "password": PASSWORD}});
+        let user = self.post(&admin, "/v3/users", body).await.expect(201);
+        let user = User { id: user["user"]["id"].as_str().unwrap().to_owned(), name };
+        let path = format!("/v3/projects/{project}/users/{}/roles/{role}", user.id);
+        self.put(&admin, &path).await.expect(204);
+        (user, project)
+    }
+
+    /// A token of the user on the project.
+    pub async fn token(&self, user: &User, project: &str) -> String {
+        token_of(self.login(&user.name, PASSWORD, json!({"project": {"id": project}})).await)
     }
 
     /// Whether the token is valid, as another service would find out.

@@ -1,0 +1,125 @@
+//! The attributes of a resource as a client sends them: known ones are taken out and checked, the rest is kept.
+
+use api::{Error, Result};
+use serde_json::{Map, Value};
+
+use crate::store::Extra;
+
+/// What is left of a request's attributes.
+pub(crate) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// The attributes in a body such as `{"user": {...}}`.
+    pub fn of(kind: &str, mut body: Map<String, Value>) -> Result<Self> {
+        match body.remove(kind) {
+            Some(Value::Object(mut map)) => {
+                map.remove("links");
+                let options = map.remove("options");
+                if options.is_some_and(|options| options.as_object().is_none_or(|options| !options.is_empty())) {
+                    return Err(Error::bad_request(format!("{kind}.options: no options are known; leave it out.")));
+                }
+                Ok(Self(map))
+            }
+            _ => Err(Error::bad_request(format!("The body must be {{\"{kind}\": {{...}}}}."))),
+        }
+    }
+
+    /// A text of `least` to `most` characters.
+    pub fn text(&mut self, name: &str, least: usize, most: usize) -> Result<Option<String>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => {
+                api::fields::length(name, &text, least, most)?;
+                if least > 0 && text.trim().is_empty() {
+                    return Err(Error::bad_request(format!("{name} must not be blank.")));
+                }
+                Ok(Some(text))
+            }
+            Some(other) => Err(wrong(name, "a text", &other)),
+        }
+    }
+
+    /// A text that must be there.
+    pub fn required(&mut self, name: &str, least: usize, most: usize) -> Result<String> {
+        self.text(name, least, most)?
+            .ok_or_else(|| Error::bad_request(format!("Invalid input: '{name}' is a required property.")))
+    }
+
+    /// A text or null; absent is `None`.
+    pub fn nullable(&mut self, name: &str, most: usize) -> Result<Option<Option<String>>> {
+        if self.0.get(name).is_some_and(Value::is_null) {
+            self.0.remove(name);
+            return Ok(Some(None));
+        }
+        Ok(self.text(name, 0, most)?.map(Some))
+    }
+
+    /// A description: null counts as empty.
+    pub fn description(&mut self) -> Result<Option<String>> {
+        Ok(self.nullable("description", 65_535)?.map(Option::unwrap_or_default))
+    }
+
+    /// True or false.
+    pub fn flag(&mut self, name: &str) -> Result<Option<bool>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => Err(wrong(name, "true or false", &other)),
+        }
+    }
+
+    /// A list of texts.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(value) => {
+                serde_json::from_value(value.clone()).map(Some).map_err(|_| wrong(name, "a list of texts", &value))
+            }
+        }
+    }
+
+    /// Refuses another value than the one that stands.
+    pub fn fixed(&mut self, name: &str, current: Option<&str>) -> Result<()> {
+        match self.0.remove(name) {
+            Some(value) if value.as_str() != current => {
+                Err(Error::bad_request(format!("{name} cannot be changed; make a new resource instead.")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops an attribute that is not the client's to give.
+    pub fn ignore(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// What was not taken, for a new resource.
+    pub fn into_extra(self) -> Extra {
+        db::Json(self.0)
+    }
+
+    /// What was not taken, laid over what is kept.
+    pub fn merge_into(self, extra: &mut Extra) {
+        extra.0.extend(self.0);
+    }
+}
+
+fn wrong(name: &str, wanted: &str, given: &Value) -> Error {
+    Error::bad_request(format!("Invalid input for field/attribute {name}. Value: {given}. It must be {wanted}."))
+}
+
+/// 409 for a name that is taken, whatever else it is otherwise.
+pub(crate) fn taken(error: db::Error, kind: &str, name: &str) -> Error {
+    if error.is_unique() {
+        Error::conflict(format!(
+            "Conflict occurred attempting to store {kind} - Duplicate entry found with name {name}."
+        ))
+    } else {
+        error.into()
+    }
+}
+
+/// 404 that names what was not found.
+pub(crate) fn missing(kind: &str, id: &str) -> Error {
+    Error::not_found(format!("Could not find {kind}: {id}."))
+}
