@@ -110,7 +110,7 @@ impl Compute {
             // The node's next report tells it again.
             tracing::warn!(host = report.host, %error, cause = ?error.cause, "placement was not told of a node");
         }
-        Ok(ReportAnswer::default())
+        Ok(ReportAnswer { orphans: self.servers_report(&report.host, &report.servers).await? })
     }
 
     /// Tells placement what the node has, unless it was told the same before.

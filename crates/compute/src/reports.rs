@@ -10,8 +10,9 @@ use crate::Compute;
 const SERVICES: &[&str] = &["nova-conductor", "nova-scheduler"];
 
 impl Compute {
-    /// Starts hearing the agents.
+    /// Makes the work on servers runnable and starts hearing the agents.
     pub async fn start(&self) -> Result<(), bus::Error> {
+        crate::work::register(self);
         let compute = self.clone();
         self.runtime().tasks.spawn_until_stop("compute services", async move { compute.stay_alive().await });
         let compute = self.clone();
@@ -39,8 +40,13 @@ impl Compute {
                 tracing::warn!(host = report.host, %error, cause = ?error.cause, "a node's report is lost");
                 ReportAnswer::default()
             }),
-            // The node's next whole report says the same.
-            Report::Server { .. } => ReportAnswer::default(),
+            Report::Server { host, server } => {
+                if let Err(error) = self.server_report(&host, &server).await {
+                    // The node's next whole report says the same.
+                    tracing::warn!(host, %error, cause = ?error.cause, "a server's report is lost");
+                }
+                ReportAnswer::default()
+            }
         }
     }
 }
