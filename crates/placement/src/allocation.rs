@@ -1,8 +1,13 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use api::{Error, Kind, Result};
+use ::api::{Error, Result};
+use db::Tx;
 
-use crate::Placement;
+use crate::store::allocation::{Consumer, ProjectUse};
+use crate::{Placement, error, store};
+
+/// The type of consumers whose type nobody said.
+pub(crate) const UNKNOWN: &str = "unknown";
 
 /// Amounts by provider and resource class.
 pub type Allocations = BTreeMap<String, BTreeMap<String, i64>>;
@@ -22,23 +27,184 @@ pub struct Claim {
     pub allocations: Allocations,
 }
 
+/// What the writer of a consumer believes about its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    /// Nothing: before microversion 1.28, and inside the program.
+    Any,
+    /// That there is no such consumer.
+    New,
+    /// That it is this one.
+    Is(i64),
+}
+
+/// What came of writing allocations.
+enum Outcome {
+    Written,
+    NoCapacity { provider_id: String, class: String },
+}
+
 impl Placement {
     /// Makes the consumer's allocations these, in one transaction. `false`, and nothing changed, when a provider
     /// cannot give that much. Claiming the same again succeeds.
     pub async fn allocations_claim(&self, claim: &Claim) -> Result<bool> {
-        let _ = claim;
-        Err(Error::new(Kind::NotImplemented, "Not yet."))
+        let mut tx = self.0.db.begin().await?;
+        match self.claim_write(&mut tx, claim, Generation::Any).await? {
+            Outcome::Written => tx.commit().await.map(|()| true).map_err(Error::from),
+            Outcome::NoCapacity { .. } => Ok(false),
+        }
     }
 
     /// Gives back all that the consumer holds; succeeds when it holds nothing.
     pub async fn allocations_release(&self, consumer_id: &str) -> Result<()> {
-        let _ = consumer_id;
-        Err(Error::new(Kind::NotImplemented, "Not yet."))
+        self.allocations_delete(consumer_id).await.map(drop)
     }
 
     /// What the consumer holds.
     pub async fn allocations_of(&self, consumer_id: &str) -> Result<Allocations> {
-        let _ = consumer_id;
-        Err(Error::new(Kind::NotImplemented, "Not yet."))
+        Ok(store::allocation::of_consumer(&self.0.db, consumer_id).await?)
     }
+
+    /// Writes several consumers' allocations, all or none.
+    pub(crate) async fn allocations_write(&self, claims: &[(Claim, Generation)]) -> Result<()> {
+        let classes: BTreeSet<&str> = claims
+            .iter()
+            .flat_map(|(claim, _)| claim.allocations.values())
+            .flat_map(BTreeMap::keys)
+            .map(String::as_str)
+            .collect();
+        self.classes_check(classes.into_iter()).await?;
+        let mut tx = self.0.db.begin().await?;
+        // What is given back comes first, so that moving allocations from one consumer to another works.
+        let (empty, full): (Vec<_>, Vec<_>) = claims.iter().partition(|(claim, _)| claim.allocations.is_empty());
+        for (claim, generation) in empty.into_iter().chain(full) {
+            if let Outcome::NoCapacity { provider_id, class } = self.claim_write(&mut tx, claim, *generation).await? {
+                return Err(Error::conflict(format!(
+                    "Unable to allocate inventory: the requested amount of {class} would exceed the capacity of \
+                     resource provider {provider_id}, or is not allowed by its min_unit, max_unit and step_size. \
+                     Ask for less or use another provider."
+                )));
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Removes a consumer with all that it holds; tells whether it was there.
+    pub(crate) async fn allocations_delete(&self, consumer_id: &str) -> Result<bool> {
+        let mut tx = self.0.db.begin().await?;
+        let Some(consumer) = store::allocation::consumer(&mut tx, consumer_id).await? else { return Ok(false) };
+        let claim = Claim { consumer_id: consumer.id, ..Claim::default() };
+        self.claim_write(&mut tx, &claim, Generation::Is(consumer.generation)).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(crate) async fn consumer_get(&self, id: &str) -> Result<Option<Consumer>> {
+        Ok(store::allocation::consumer(&self.0.db, id).await?)
+    }
+
+    pub(crate) async fn provider_generations(&self, ids: &[String]) -> Result<BTreeMap<String, i64>> {
+        Ok(store::provider::generations(&self.0.db, ids).await?)
+    }
+
+    pub(crate) async fn provider_allocations(&self, id: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>> {
+        Ok(store::allocation::of_provider(&self.0.db, id).await?)
+    }
+
+    pub(crate) async fn project_usages(
+        &self,
+        project_id: &str,
+        user_id: Option<&str>,
+        consumer_type: Option<&str>,
+    ) -> Result<(Vec<ProjectUse>, Vec<(String, i64)>)> {
+        let uses = store::allocation::of_project(&self.0.db, project_id, user_id, consumer_type).await?;
+        Ok((uses, store::allocation::consumer_counts(&self.0.db, project_id, user_id).await?))
+    }
+
+    async fn claim_write(&self, tx: &mut Tx, claim: &Claim, generation: Generation) -> Result<Outcome> {
+        let known = store::allocation::consumer(&mut *tx, &claim.consumer_id).await?;
+        let fits = match (generation, &known) {
+            (Generation::Any, _) | (Generation::New, None) => true,
+            (Generation::Is(expected), Some(consumer)) => expected == consumer.generation,
+            _ => false,
+        };
+        if !fits {
+            return Err(error::concurrent(&format!("Consumer {}", claim.consumer_id)));
+        }
+        let old = store::allocation::of_consumer(&mut *tx, &claim.consumer_id).await?;
+        if generation == Generation::Any && old == claim.allocations {
+            return Ok(Outcome::Written);
+        }
+        if known.is_none() && claim.allocations.is_empty() {
+            return Ok(Outcome::Written);
+        }
+        self.consumer_write(tx, claim, known.as_ref()).await?;
+        for (provider_id, class) in pairs(&old, &claim.allocations) {
+            let (before, after) =
+                (amount(&old, &provider_id, &class), amount(&claim.allocations, &provider_id, &class));
+            if before != after && !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
+                return self.refusal(tx, provider_id, class).await;
+            }
+            store::allocation::put(tx, &claim.consumer_id, &provider_id, &class, after).await?;
+        }
+        let touched: BTreeSet<&String> = old.keys().chain(claim.allocations.keys()).collect();
+        for provider_id in touched {
+            self.provider_advance(tx, provider_id, None).await?;
+        }
+        if let (true, Some(consumer)) = (claim.allocations.is_empty(), known) {
+            store::allocation::consumer_delete(tx, &consumer.id, consumer.generation + 1).await?;
+        }
+        Ok(Outcome::Written)
+    }
+
+    async fn consumer_write(&self, tx: &mut Tx, claim: &Claim, known: Option<&Consumer>) -> Result<()> {
+        let asked_type = claim.consumer_type.as_deref();
+        let written = match known {
+            Some(known) => {
+                let or_known = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+                let consumer = Consumer {
+                    id: known.id.clone(),
+                    generation: known.generation + 1,
+                    project_id: or_known(&claim.project_id, &known.project_id),
+                    user_id: or_known(&claim.user_id, &known.user_id),
+                    consumer_type: asked_type.unwrap_or(&known.consumer_type).to_owned(),
+                };
+                store::allocation::consumer_update(tx, &consumer, known.generation).await?
+            }
+            None => {
+                let consumer = Consumer {
+                    id: claim.consumer_id.clone(),
+                    generation: 1,
+                    project_id: claim.project_id.clone(),
+                    user_id: claim.user_id.clone(),
+                    consumer_type: asked_type.unwrap_or(UNKNOWN).to_owned(),
+                };
+                store::allocation::consumer_insert(tx, &consumer).await?
+            }
+        };
+        if written { Ok(()) } else { Err(error::concurrent(&format!("Consumer {}", claim.consumer_id))) }
+    }
+
+    /// Tells a provider that cannot give that much from one that does not exist or has no such inventory.
+    async fn refusal(&self, tx: &mut Tx, provider_id: String, class: String) -> Result<Outcome> {
+        if store::provider::get(&mut *tx, &provider_id).await?.is_none() {
+            return Err(Error::bad_request(format!(
+                "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
+            )));
+        }
+        Ok(Outcome::NoCapacity { provider_id, class })
+    }
+}
+
+/// Every (provider, class) of either, sorted, so that concurrent claims lock rows in one order.
+fn pairs(old: &Allocations, new: &Allocations) -> BTreeSet<(String, String)> {
+    old.iter()
+        .chain(new)
+        .flat_map(|(provider, classes)| classes.keys().map(move |class| (provider.clone(), class.clone())))
+        .collect()
+}
+
+fn amount(allocations: &Allocations, provider_id: &str, class: &str) -> i64 {
+    allocations.get(provider_id).and_then(|classes| classes.get(class)).copied().unwrap_or(0)
 }

@@ -1,23 +1,35 @@
 //! What the cloud has and who uses it: resource providers, inventories, traits, allocations and the search for
 //! candidates; the OpenStack placement API.
 //!
-//! The sum of all allocations of a class on a provider stands beside the inventory (`inventories.used`), kept in the
-//! same transaction. A claim is one conditional update per class, so that no two claims share the last unit.
+//! The sum of all allocations of a class on a provider stands beside the inventory (`used`), kept in the same
+//! transaction. A claim is one conditional update per class, so that no two claims share the last unit.
 
+mod aggregate;
 mod allocation;
+mod api;
 mod candidate;
+mod error;
 mod inventory;
+mod names;
 mod provider;
+mod rules;
+mod standard;
+mod store;
 
 pub use allocation::{Allocations, Claim};
 pub use candidate::{Candidate, CandidateRequest, Step};
 pub use inventory::{Inventory, Summary, Use};
+pub use rules::RULES;
 
 use std::sync::Arc;
 
-use db::Db;
+use db::{Db, Migration};
 use identity::Identity;
 use runtime::Runtime;
+
+/// The schema of placement.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { service: "placement", version: 1, sql: include_str!("../migrations/0001.sql") }];
 
 /// The placement service; a cheap handle.
 #[derive(Clone)]
@@ -33,5 +45,14 @@ impl Placement {
     /// Placement over a database that has its schema.
     pub fn new(db: Db, runtime: Runtime, identity: Identity) -> Self {
         Self(Arc::new(Inner { db, runtime, identity }))
+    }
+
+    /// The placement API.
+    pub fn router(&self) -> axum::Router {
+        crate::api::router(self.clone())
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.0.runtime.clock.now()
     }
 }

@@ -1,0 +1,25 @@
+use ::api::Result;
+
+use crate::{Placement, store};
+
+impl Placement {
+    /// A provider's generation, and the aggregates that it is in.
+    pub(crate) async fn aggregates_of(&self, provider_id: &str) -> Result<(i64, Vec<String>)> {
+        let generation = self.provider_get(provider_id).await?.generation;
+        Ok((generation, store::aggregate::of(&self.0.db, provider_id).await?))
+    }
+
+    /// Makes these the aggregates that a provider is in, if its generation is still the expected one.
+    pub async fn aggregates_set(
+        &self,
+        provider_id: &str,
+        generation: Option<i64>,
+        aggregates: &[String],
+    ) -> Result<(i64, Vec<String>)> {
+        let mut tx = self.0.db.begin().await?;
+        self.provider_advance(&mut tx, provider_id, generation).await?;
+        store::aggregate::replace(&mut tx, provider_id, aggregates).await?;
+        tx.commit().await?;
+        self.aggregates_of(provider_id).await
+    }
+}

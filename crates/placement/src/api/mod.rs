@@ -1,0 +1,3 @@
+pub(crate) fn router(_: crate::Placement) -> axum::Router {
+    axum::Router::new()
+}

@@ -1,0 +1,8 @@
+//! The SQL of placement.
+
+pub(crate) mod aggregate;
+pub(crate) mod allocation;
+pub(crate) mod candidate;
+pub(crate) mod inventory;
+pub(crate) mod names;
+pub(crate) mod provider;
