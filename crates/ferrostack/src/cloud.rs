@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent::fake;
+use agent::hypervisor::libvirt::VirtType;
+use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
 use axum::{Router, ServiceExt};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub database: db::Options,
     /// The cost of a password hash.
     pub bcrypt_rounds: u32,
+    /// The name of this machine.
+    pub host: String,
     /// Where durable work fails, for tests.
     pub fault: Option<work::FaultPoint>,
     /// What its node runs on.
@@ -66,6 +69,27 @@ pub struct Settings {
 pub enum Node {
     /// Nothing: servers exist only in the API.
     Fake(fake::Node),
+    /// QEMU, Open vSwitch and OVN.
+    Real(host::Services, VirtType),
+}
+
+impl Node {
+    fn drivers(&self) -> Result<agent::Drivers> {
+        match self {
+            Self::Fake(node) => Ok(node.drivers()),
+            Self::Real(services, virt_type) => services.drivers(*virt_type),
+        }
+    }
+
+    fn backend(&self) -> Result<network::Backend> {
+        Ok(match self {
+            Self::Fake(_) => network::Backend::Fake,
+            Self::Real(services, _) => {
+                let options = network::ovn::Options::new(&services.northbound(), &services.southbound());
+                network::Backend::Ovn(network::ovn::Backend::new(options)?)
+            }
+        })
+    }
 }
 
 /// A running cloud.
@@ -73,6 +97,7 @@ pub struct Cloud {
     runtime: Runtime,
     db: Db,
     work: Work,
+    node: Node,
 }
 
 /// What every part stands on.
@@ -104,18 +129,23 @@ impl Cloud {
         services.network.start();
         services.compute.start().await.context("compute cannot be started")?;
         ground.work.start().await.context("durable work cannot be started")?;
-        let drivers = match &settings.node {
-            Node::Fake(node) => node.drivers(),
-        };
-        agent::Agent::start(runtime.clone(), ground.bus, agent::Options::new(&host_name()?, "127.0.0.1"), drivers)
+        let Settings { node, url, state, host, .. } = settings;
+        if let Node::Real(daemons, _) = &node {
+            let secret = state.secret("metadata")?;
+            daemons.metadata_start(&runtime, &format!("{url}/metadata"), &secret).await?;
+        }
+        agent::Agent::start(runtime.clone(), ground.bus, agent::Options::new(&host, "127.0.0.1"), node.drivers()?)
             .await
             .context("the node's agent cannot be started")?;
-        Ok(Self { runtime, db: ground.db, work: ground.work })
+        Ok(Self { runtime, db: ground.db, work: ground.work, node })
     }
 
     /// The network namespace of the node, if it has one.
     pub fn namespace(&self) -> Option<String> {
-        None
+        match &self.node {
+            Node::Fake(_) => None,
+            Node::Real(daemons, _) => Some(daemons.namespace().name().to_owned()),
+        }
     }
 
     /// Its durable work.
@@ -129,6 +159,11 @@ impl Cloud {
             tracing::warn!("some tasks did not end in time");
         }
         self.db.close().await;
+        if let Node::Real(daemons, _) = &self.node
+            && let Err(error) = daemons.stop().await
+        {
+            tracing::error!("something of the node is left running: {error:#}");
+        }
     }
 }
 
@@ -174,7 +209,7 @@ impl Services {
             db.clone(),
             runtime.clone(),
             identity.clone(),
-            network::Backend::Fake,
+            settings.node.backend()?,
             network::Options::default(),
         )
         .await?;
@@ -189,7 +224,14 @@ impl Services {
             rpc: ground.rpc.clone(),
             bus: Arc::clone(&ground.bus),
         };
-        let compute = Compute::new(deps, compute::Options::default());
+        let options = compute::Options {
+            host: settings.host.clone(),
+            image_url: format!("{}/image", settings.url),
+            metadata_secret: state.secret("metadata")?,
+            console_files: Some("/usr/share/novnc".into()),
+            ..compute::Options::default()
+        };
+        let compute = Compute::new(deps, options);
         Ok(Self { identity, placement, image, network, compute })
     }
 
@@ -201,6 +243,8 @@ impl Services {
             .nest("/image", self.image.router())
             .nest("/network", self.network.router())
             .nest("/compute", self.compute.router())
+            .nest("/metadata", self.compute.metadata_router())
+            .nest("/console", self.compute.console_router())
     }
 }
 
@@ -230,9 +274,4 @@ fn serve(runtime: &Runtime, listener: TcpListener, router: Router) {
             tracing::error!(%error, "the listener failed");
         }
     });
-}
-
-fn host_name() -> Result<String> {
-    let name = nix::unistd::gethostname().context("this machine has no host name")?;
-    Ok(name.to_string_lossy().into_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use agent::hypervisor::libvirt::kvm_works;
+use agent::hypervisor::libvirt::VirtType;
 use anyhow::{Result, bail};
 
 use crate::output;
@@ -21,7 +21,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
 ];
 
 /// Checks the machine and prints a table; fails when something is missing.
-pub fn run() -> Result<()> {
+pub async fn run() -> Result<()> {
     let mut rows = Vec::new();
     let mut packages: Vec<&str> = Vec::new();
     for (program, package, purpose) in PROGRAMS {
@@ -34,7 +34,11 @@ pub fn run() -> Result<()> {
     let root = nix::unistd::geteuid().is_root();
     let who = if root { "yes" } else { "no: run `ferrostack up` as root, or with --fake" };
     rows.push(vec!["root".to_owned(), who.to_owned(), "makes namespaces and taps".to_owned()]);
-    let kvm = if kvm_works() { "works" } else { "does not work: servers run under QEMU's emulation, slower" };
+    let kvm = if VirtType::probe().await == VirtType::Kvm {
+        "works"
+    } else {
+        "does not work: servers run under QEMU's emulation, slower"
+    };
     rows.push(vec!["kvm".to_owned(), kvm.to_owned(), "runs servers at full speed".to_owned()]);
     output::table(&["NEEDED", "FOUND", "WHAT FOR"], &rows);
     if packages.is_empty() && root {

@@ -57,7 +57,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Up(arguments) => runtime.block_on(up::run(&state, &arguments)),
         Command::Down => down::run(&state),
         Command::Status => runtime.block_on(status::run(&state)),
-        Command::Doctor => doctor::run(),
+        Command::Doctor => runtime.block_on(doctor::run()),
         Command::Ssh(arguments) => runtime.block_on(ssh::run(&state, &arguments)),
     }
 }

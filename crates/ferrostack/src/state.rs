@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use runtime::{Ids, config};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// Where a cloud keeps its database, keys, images, disks and logs.
 #[derive(Debug, Clone)]
@@ -55,6 +56,12 @@ impl State {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The name of the network namespace of the node that belongs to this directory: always the same one.
+    pub fn namespace(&self) -> String {
+        let digest = Sha256::digest(self.dir.as_os_str().as_encoded_bytes());
+        format!("ferrostack-{}", digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>())
     }
 
     /// Makes the directory and takes it for this process.

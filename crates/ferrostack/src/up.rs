@@ -12,11 +12,15 @@ use runtime::Runtime;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use agent::fake;
+use agent::hypervisor::libvirt::VirtType;
+use agent::{fake, host};
 use ferrostack::cloud::{Cloud, Node, Settings};
 use ferrostack::state::{State, Up};
 
 use crate::output;
+
+/// This machine's end of the provider network, inside the node's namespace.
+const EXTERNAL_GATEWAY: &str = "172.24.4.1/24";
 
 /// How to start.
 #[derive(clap::Args)]
@@ -59,7 +63,7 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
     let runtime = Runtime::default();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let settings = settings(state, arguments, &url)?;
+    let settings = settings(state, arguments, &runtime, &url).await?;
     let cloud = Cloud::start(runtime.clone(), settings, listener).await?;
     let up = Up {
         pid: std::process::id().try_into().context("the process id does not fit")?,
@@ -87,24 +91,42 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
 }
 
 /// What the command line and the state directory say.
-fn settings(state: &State, arguments: &Arguments, url: &str) -> Result<Settings> {
+async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: &str) -> Result<Settings> {
     let database = match &arguments.database {
         Some(address) => address.parse().context("--database cannot be used")?,
         None => db::Options::Sqlite(state.path("ferrostack.db")),
     };
-    let node = fake::Node::new(fake::Options {
-        state_file: Some(state.path("fake-node.json")),
-        console_dir: Some(state.path("consoles")),
-        ..fake::Options::default()
-    });
+    let host = nix::unistd::gethostname().context("this machine has no host name")?.to_string_lossy().into_owned();
+    let node = if arguments.fake { fake_node(state) } else { real_node(state, runtime, &host).await? };
     Ok(Settings {
         state: state.clone(),
         url: url.to_owned(),
         database,
         bcrypt_rounds: arguments.bcrypt_rounds,
+        host,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
-        node: Node::Fake(node),
+        node,
     })
+}
+
+fn fake_node(state: &State) -> Node {
+    Node::Fake(fake::Node::new(fake::Options {
+        state_file: Some(state.path("fake-node.json")),
+        console_dir: Some(state.path("consoles")),
+        ..fake::Options::default()
+    }))
+}
+
+/// Starts what real servers need, in a network namespace that is this state directory's own.
+async fn real_node(state: &State, runtime: &Runtime, host: &str) -> Result<Node> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("real servers need root (namespaces, taps); run as root, or `ferrostack up --fake` as anyone");
+    }
+    let options = host::Options::new(state.path("node"), host, &state.namespace());
+    let (services, virt_type) = tokio::join!(host::Services::start(runtime.clone(), options), VirtType::probe());
+    let services = services.context("this node's services do not start; `ferrostack doctor` says what is missing")?;
+    services.external_address_ensure(EXTERNAL_GATEWAY).context("br-ex cannot get its address")?;
+    Ok(Node::Real(services, virt_type))
 }
 
 fn fault_point(text: &str) -> Result<work::FaultPoint> {

@@ -57,6 +57,7 @@ impl TestCloud {
             url: url.clone(),
             database,
             bcrypt_rounds: 4,
+            host: "node".to_owned(),
             fault: None,
             node: Node::Fake(node.clone()),
         };
