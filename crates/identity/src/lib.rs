@@ -1,28 +1,108 @@
 //! Who may do what: domains, projects, users, roles, tokens and the catalog; the OpenStack identity API v3.
 
+mod api;
+mod authentication;
+mod bootstrap;
 mod caller;
+mod catalog;
+mod directory;
+mod password;
+mod policies;
+mod project;
 mod rules;
+mod store;
+mod token;
 
+pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
 pub use caller::{Caller, TokenData};
+pub use policies::RULES;
 pub use rules::BASE_RULES;
+pub use token::keys::{rotate as keys_rotate, setup as keys_setup};
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use api::{Error, Result};
+use ::api::{Error, Result};
+use db::{Db, Migration, Tx};
 use policy::Policy;
+use runtime::Runtime;
+
+/// The schema of identity.
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") }];
+
+/// How identity works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory of the token keys; every copy of the control plane needs the same keys in it.
+    pub key_dir: PathBuf,
+    /// The cost of a password hash, as bcrypt counts it (4 to 31).
+    pub bcrypt_rounds: u32,
+    /// How long a token is valid.
+    pub token_expiry: Duration,
+    /// How many validated tokens a process remembers.
+    pub token_cache: usize,
+    /// The most items that a list returns at once; the rest follows page by page.
+    pub list_limit: i64,
+}
+
+impl Options {
+    /// Keystone's defaults, with the keys in that directory.
+    pub fn new(key_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            key_dir: key_dir.into(),
+            bcrypt_rounds: 12,
+            token_expiry: Duration::from_secs(3600),
+            token_cache: 20_000,
+            list_limit: 10_000,
+        }
+    }
+}
 
 /// The identity service; a cheap handle.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
 
 struct Inner {
+    db: Db,
+    runtime: Runtime,
     policy: Arc<Policy>,
+    options: Options,
+    keys: token::keys::Keys,
+    passwords: password::Passwords,
+    tokens: token::Cache,
+    directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
 
 impl Identity {
-    /// The caller that a token stands for; 401 when it is not valid.
-    pub async fn authenticate(&self, token: &str) -> Result<Caller> {
-        let _ = (token, &self.0.policy);
-        Err(Error::unauthorized("The request you have made requires authentication."))
+    /// Identity over a database that has its schema. Makes the first token keys if the directory has none.
+    pub fn new(db: Db, runtime: Runtime, policy: Arc<Policy>, options: Options) -> Result<Self> {
+        let keys = token::keys::Keys::open(&options.key_dir, &runtime).map_err(|error| {
+            let place = options.key_dir.display();
+            Error::new(::api::Kind::Internal, format!("The token keys in {place} cannot be used: {error}"))
+        })?;
+        Ok(Self(Arc::new(Inner {
+            keys,
+            passwords: password::Passwords::new(options.bcrypt_rounds),
+            tokens: token::Cache::new(options.token_cache / 2),
+            directory: Mutex::default(),
+            db,
+            runtime,
+            policy,
+            options,
+        })))
+    }
+
+    /// The identity API.
+    pub fn router(&self) -> axum::Router {
+        api::router(self.clone())
+    }
+
+    /// Begins a change. Every cached token is looked at again after it.
+    async fn write(&self) -> Result<Tx> {
+        let mut tx = self.0.db.begin().await?;
+        store::revision::bump(&mut tx).await?;
+        Ok(tx)
     }
 }

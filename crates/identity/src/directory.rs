@@ -1,0 +1,74 @@
+//! What changes seldom and every token needs: the roles with their implications, and the catalog.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use api::{Page, Result};
+
+use crate::Identity;
+use crate::store::{catalog, role};
+
+/// The roles and the catalog as of one revision.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    pub roles: BTreeMap<String, role::Role>,
+    /// Prior role to implied roles.
+    pub implied: BTreeMap<String, Vec<String>>,
+    pub services: Vec<catalog::Service>,
+    pub endpoints: Vec<catalog::Endpoint>,
+}
+
+impl Identity {
+    /// The directory; read again only when identity has changed.
+    pub(crate) async fn directory(&self, revision: i64) -> Result<Arc<Directory>> {
+        let known = self.0.directory.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, directory)) = known
+            && at == revision
+        {
+            return Ok(directory);
+        }
+        let directory = Arc::new(Directory::load(self).await?);
+        *self.0.directory.lock().unwrap_or_else(PoisonError::into_inner) = Some((revision, Arc::clone(&directory)));
+        Ok(directory)
+    }
+}
+
+impl Directory {
+    async fn load(identity: &Identity) -> Result<Self> {
+        let db = &identity.0.db;
+        let roles = role::all(db).await?.into_iter().map(|role| (role.id.clone(), role)).collect();
+        let mut implied: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for one in role::implications(db).await? {
+            implied.entry(one.prior_id).or_default().push(one.implied_id);
+        }
+        let enabled = || vec![("enabled", db::Value::from(true))];
+        let services = catalog::service_list(db, enabled(), &Page::default()).await?;
+        let endpoints = catalog::endpoint_list(db, enabled(), &Page::default()).await?;
+        Ok(Self { roles, implied, services, endpoints })
+    }
+
+    /// The given roles and all that they imply.
+    pub fn with_implied(&self, given: &[String]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut open: Vec<&String> = given.iter().collect();
+        while let Some(id) = open.pop() {
+            if all.insert(id.clone()) {
+                open.extend(self.implied.get(id).into_iter().flatten());
+            }
+        }
+        all
+    }
+
+    /// Ids and names of the roles in a token: with the implied ones, without those that only a domain knows.
+    pub fn roles_of_token(&self, given: &[String]) -> Vec<(String, String)> {
+        let mut roles: Vec<(String, String)> = self
+            .with_implied(given)
+            .into_iter()
+            .filter_map(|id| self.roles.get(&id))
+            .filter(|role| role.domain_id.is_none())
+            .map(|role| (role.id.clone(), role.name.clone()))
+            .collect();
+        roles.sort_by(|a, b| a.1.cmp(&b.1));
+        roles
+    }
+}

@@ -1,0 +1,5 @@
+//! The identity API over its real router.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cloud;
+mod tokens;
