@@ -14,6 +14,9 @@ pub mod hypervisor;
 pub mod ports;
 
 mod agent;
+mod layout;
 mod locks;
+mod tools;
 
 pub use agent::{Agent, Drivers, Options};
+pub use layout::Layout;

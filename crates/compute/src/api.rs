@@ -1,6 +1,8 @@
 //! The HTTP API: one file per resource.
 
 pub(crate) mod common;
+pub(crate) mod console_proxy;
+pub(crate) mod metadata;
 
 mod extensions;
 mod flavor_extras;
@@ -8,6 +10,13 @@ mod flavors;
 mod hypervisors;
 mod key_pairs;
 mod quotas;
+mod server_actions;
+mod server_history;
+mod server_interfaces;
+mod server_labels;
+mod server_order;
+mod server_view;
+mod servers;
 mod services;
 mod versions;
 mod zones;
@@ -28,4 +37,9 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(hypervisors::routes())
         .merge(zones::routes())
         .merge(extensions::routes())
+        .merge(servers::routes())
+        .merge(server_actions::routes())
+        .merge(server_labels::routes())
+        .merge(server_history::routes())
+        .merge(server_interfaces::routes())
 }

@@ -6,12 +6,21 @@ pub mod nodes;
 pub mod quota;
 
 mod api;
+mod consoles;
 mod extra_specs;
+mod hostname;
 mod keys;
+mod metadata;
 mod reports;
 mod rules;
+mod scheduler;
+mod server;
+mod server_reports;
+mod server_rules;
 mod services;
+mod state;
 mod store;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +31,19 @@ use axum::Router;
 use axum::extract::FromRef;
 use db::{Db, Migration};
 use identity::Identity;
+use image::Image;
+use network::Network;
+use placement::Placement;
 use runtime::Runtime;
 
 pub use rules::RULES;
+pub use scheduler::Multipliers;
 
 /// The schema of this crate.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") },
+    Migration { service: "compute", version: 2, sql: include_str!("../migrations/0002_servers.sql") },
+];
 
 /// The newest microversion served.
 pub const NEWEST: Microversion = Microversion(2, 104);
@@ -41,6 +56,8 @@ pub struct Compute(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) deps: Deps,
     pub(crate) options: Options,
+    /// Changes when servers that may be being made are to go.
+    pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
 }
 
 /// What the service stands on.
@@ -52,8 +69,14 @@ pub struct Deps {
     pub runtime: Runtime,
     /// Who asks.
     pub identity: Identity,
+    /// Which node has room.
+    pub placement: Placement,
+    /// What servers boot from.
+    pub image: Image,
+    /// What they are connected to.
+    pub network: Network,
     /// Durable operations.
-    pub work: work::Work,
+    pub work: ::work::Work,
     /// Asks the agents.
     pub rpc: bus::rpc::Client,
     /// Where the agents report.
@@ -63,6 +86,8 @@ pub struct Deps {
 /// How the service is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The name of the machine that this process runs on.
+    pub host: String,
     /// The availability zone of every node.
     pub zone: String,
     /// How old a node's last report may be while the node still counts as up.
@@ -75,17 +100,43 @@ pub struct Options {
     pub disk_allocation_ratio: f64,
     /// Memory in MiB that each node keeps for itself.
     pub reserved_host_memory_mb: u64,
+    /// How much each of the scheduler's weighers counts.
+    pub multipliers: Multipliers,
+    /// The longest time that any call to an agent may take.
+    pub call_limit: Duration,
+    /// Where agents reach the image service: `http://control:8080/image`.
+    pub image_url: String,
+    /// The secret that the agents' metadata proxies sign with; without one the metadata service answers nobody.
+    pub metadata_secret: String,
+    /// The address of the consoles as browsers reach it: `http://cloud:8080`; empty for the one that the request for a
+    /// console came to.
+    pub console_url: String,
+    /// Origins besides the consoles' own from which browsers may open consoles.
+    pub console_origins: Vec<String>,
+    /// Where noVNC's files are, which the console page is served from.
+    pub console_files: Option<std::path::PathBuf>,
+    /// How long the token of a console opens it.
+    pub console_expiry: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
+            host: "control".to_owned(),
             zone: "nova".to_owned(),
             service_down_after: Duration::from_secs(60),
             cpu_allocation_ratio: 16.0,
             ram_allocation_ratio: 1.5,
             disk_allocation_ratio: 1.0,
             reserved_host_memory_mb: 512,
+            multipliers: Multipliers::default(),
+            call_limit: Duration::from_secs(30 * 60),
+            image_url: "http://127.0.0.1:8080/image".to_owned(),
+            metadata_secret: String::new(),
+            console_url: String::new(),
+            console_origins: Vec::new(),
+            console_files: None,
+            console_expiry: Duration::from_secs(600),
         }
     }
 }
@@ -93,7 +144,7 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner { deps, options }))
+        Self(Arc::new(Inner { deps, options, cancelled: tokio::sync::watch::Sender::new(0) }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.
@@ -106,6 +157,16 @@ impl Compute {
         };
         let service = Service { prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
         service.wrap(api::routes().with_state(self.clone()))
+    }
+
+    /// The metadata service, for the agents' proxies, to be served at the root of a listener of its own or nested.
+    pub fn metadata_router(&self) -> Router {
+        api::metadata::routes_of(self.clone())
+    }
+
+    /// The consoles, to be mounted at `/console`.
+    pub fn console_router(&self) -> Router {
+        api::console_proxy::routes_of(self.clone())
     }
 
     /// The database.
@@ -126,8 +187,13 @@ impl Compute {
 
 impl Compute {
     /// 400 unless there is a project of that id.
-    pub(crate) async fn project_check(&self, _project_id: &str) -> ::api::Result<()> {
-        Ok(())
+    pub(crate) async fn project_check(&self, project_id: &str) -> ::api::Result<()> {
+        if self.0.deps.identity.project_exists(project_id).await? {
+            return Ok(());
+        }
+        Err(::api::Error::bad_request(format!(
+            "Project ID {project_id} is not a valid project. GET /v3/projects of the identity API lists those there are."
+        )))
     }
 }
 

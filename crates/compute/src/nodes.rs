@@ -1,8 +1,11 @@
 //! The nodes that servers run on, and the services there: made and kept up to date by the agents' reports.
 
-use ::api::Result;
+use std::collections::BTreeMap;
+
+use ::api::{Error, Result};
 use db::Json;
 use jiff::Timestamp;
+use placement::Inventory;
 use protocol::{NodeReport, ReportAnswer};
 
 use crate::Compute;
@@ -101,7 +104,45 @@ impl Compute {
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
         }
-        Ok(ReportAnswer::default())
+        // A new node's id may be another's who registered it at the same moment.
+        let written = if known.is_none() { store::node_of_host(self.db(), &report.host).await? } else { None };
+        if let Err(error) = self.node_tell(&written.unwrap_or(reported)).await {
+            // The node's next report tells it again.
+            tracing::warn!(host = report.host, %error, cause = ?error.cause, "placement was not told of a node");
+        }
+        Ok(ReportAnswer { orphans: self.servers_report(&report.host, &report.servers).await? })
+    }
+
+    /// Tells placement what the node has, unless it was told the same before.
+    async fn node_tell(&self, node: &Node) -> Result<()> {
+        let inventories = self.node_inventories(node);
+        let told = serde_json::to_string(&(&inventories, &node.traits.0)).map_err(Error::internal)?;
+        if told == node.told {
+            return Ok(());
+        }
+        let placement = &self.0.deps.placement;
+        placement.provider_ensure(&node.id, &node.host).await?;
+        placement.inventories_set(&node.id, &inventories).await?;
+        placement.traits_set(&node.id, &node.traits.0).await?;
+        let mut tx = self.db().begin().await?;
+        store::node_told(&mut tx, &node.id, &told).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// What the node has for servers. Of memory the host keeps some for itself.
+    fn node_inventories(&self, node: &Node) -> BTreeMap<String, Inventory> {
+        let options = self.options();
+        let reserved = whole(options.reserved_host_memory_mb).min(node.memory_mb);
+        let classes = [
+            ("VCPU", node.vcpus, 0, options.cpu_allocation_ratio),
+            ("MEMORY_MB", node.memory_mb, reserved, options.ram_allocation_ratio),
+            ("DISK_GB", node.disk_gb, 0, options.disk_allocation_ratio),
+        ];
+        let some = classes.into_iter().filter(|(_, total, ..)| *total > 0);
+        some.map(|(class, total, reserved, allocation_ratio)| {
+            (class.to_owned(), Inventory { reserved, max_unit: total, allocation_ratio, ..Inventory::of(total) })
+        })
+        .collect()
     }
 
     /// The node as it is reported, with what only this side knows of it.

@@ -1,4 +1,4 @@
-//! Hears the agents.
+//! Hears the agents, and says that this process is alive.
 
 use std::sync::Arc;
 
@@ -6,9 +6,15 @@ use protocol::{CONTROL_QUEUE, Report, ReportAnswer};
 
 use crate::Compute;
 
+/// What a control process does, by the names that OpenStack's processes have.
+const SERVICES: &[&str] = &["nova-conductor", "nova-scheduler"];
+
 impl Compute {
-    /// Starts hearing the agents.
+    /// Makes the work on servers runnable and starts hearing the agents.
     pub async fn start(&self) -> Result<(), bus::Error> {
+        crate::work::register(self);
+        let compute = self.clone();
+        self.runtime().tasks.spawn_until_stop("compute services", async move { compute.stay_alive().await });
         let compute = self.clone();
         bus::rpc::serve(Arc::clone(&self.0.deps.bus), self.runtime(), CONTROL_QUEUE, move |report: Report| {
             let compute = compute.clone();
@@ -17,14 +23,30 @@ impl Compute {
         .await
     }
 
+    /// Keeps the services of this process up in the list of services.
+    async fn stay_alive(&self) {
+        let mut turn = tokio::time::interval(self.options().service_down_after / 6);
+        loop {
+            turn.tick().await;
+            if let Err(error) = self.services_seen(&self.options().host, SERVICES).await {
+                tracing::warn!(%error, cause = ?error.cause, "the services of this process cannot be marked as alive");
+            }
+        }
+    }
+
     async fn report(&self, report: Report) -> ReportAnswer {
         match report {
             Report::Node(report) => self.node_report(&report).await.unwrap_or_else(|error| {
                 tracing::warn!(host = report.host, %error, cause = ?error.cause, "a node's report is lost");
                 ReportAnswer::default()
             }),
-            // The node's next whole report says the same.
-            Report::Server { .. } => ReportAnswer::default(),
+            Report::Server { host, server } => {
+                if let Err(error) = self.server_report(&host, &server).await {
+                    // The node's next whole report says the same.
+                    tracing::warn!(host, %error, cause = ?error.cause, "a server's report is lost");
+                }
+                ReportAnswer::default()
+            }
         }
     }
 }

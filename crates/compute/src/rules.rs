@@ -2,11 +2,13 @@
 
 use policy::Rule;
 
+use crate::server_rules::SERVERS;
+
 /// Every rule of the service.
 pub const RULES: &[Rule] = &joined();
 
 /// The rules of each part of the service.
-const PARTS: &[&[Rule]] = &[BASE];
+const PARTS: &[&[Rule]] = &[BASE, SERVERS];
 
 const COUNT: usize = {
     let mut count = 0;

@@ -1,5 +1,7 @@
 //! Services and nodes as administrators handle them: look, disable, force down, delete.
 
+use std::collections::BTreeMap;
+
 use ::api::{Error, Result};
 
 use crate::Compute;
@@ -17,6 +19,16 @@ pub(crate) struct Change {
 impl Compute {
     pub(crate) async fn services_list(&self, host: Option<&str>, name: Option<&str>) -> Result<Vec<Service>> {
         Ok(store::services_list(self.db(), host, name).await?)
+    }
+
+    /// Says that services were heard of just now.
+    pub(crate) async fn services_seen(&self, host: &str, names: &[&str]) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        for name in names {
+            let id = self.runtime().ids.uuid();
+            store::service_seen(&mut tx, &id, host, name, self.runtime().clock.now()).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// The service by id, or by the number of old microversions.
@@ -62,7 +74,7 @@ impl Compute {
         }
         let node = store::node_of_host(self.db(), &service.host).await?.filter(|_| service.name == AGENT);
         if let Some(node) = &node {
-            self.node_forget(node).await?;
+            self.0.deps.placement.provider_delete(&node.id).await?;
         }
         let mut tx = self.db().begin().await?;
         if service.name == AGENT {
@@ -77,14 +89,12 @@ impl Compute {
         Ok(Vec::new())
     }
 
-    /// How many virtual CPUs of the nodes are given out.
-    pub(crate) async fn vcpus_used(&self, _nodes: &[Node]) -> Result<i64> {
-        Ok(0)
-    }
-
-    /// Takes a node out of placement.
-    async fn node_forget(&self, _node: &Node) -> Result<()> {
-        Ok(())
+    /// How many virtual CPUs of each node are given out.
+    pub(crate) async fn vcpus_used(&self, nodes: &[Node]) -> Result<BTreeMap<String, i64>> {
+        let ids: Vec<String> = nodes.iter().map(|node| node.id.clone()).collect();
+        let summaries = self.0.deps.placement.provider_summaries(&ids).await?;
+        let used = |summary: placement::Summary| summary.resources.get("VCPU").map_or(0, |vcpu| vcpu.used);
+        Ok(summaries.into_iter().map(|(id, summary)| (id, used(summary))).collect())
     }
 
     /// How many servers the node carries, as it last reported.

@@ -4,3 +4,7 @@ pub(crate) mod flavors;
 pub(crate) mod key_pairs;
 pub(crate) mod nodes;
 pub(crate) mod quotas;
+pub(crate) mod server_list;
+pub(crate) mod server_tags;
+pub(crate) mod servers;
+pub(crate) mod tokens;

@@ -1,6 +1,12 @@
 //! What keeps servers' disks.
 
+mod cache;
+mod config_drive;
+mod files;
+mod inspect;
+
 use async_trait::async_trait;
+pub use files::{FileDisks, Options};
 use protocol::{ImageSource, Problem, ServerSpec};
 
 /// Keeps images and servers' disks on one node. As with the hypervisor, every method may be called again.

@@ -1,6 +1,10 @@
 //! What plugs servers into the network.
 
+mod ovs;
+pub(crate) mod switch;
+
 use async_trait::async_trait;
+pub use ovs::{Options, OvsPorts};
 use protocol::{Problem, ServerSpec};
 
 /// Plugs servers into the node's integration bridge. As with the hypervisor, every method may be called again.

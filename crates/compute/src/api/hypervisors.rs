@@ -1,5 +1,7 @@
 //! `/os-hypervisors`: the nodes.
 
+use std::collections::BTreeMap;
+
 use ::api::{Error, Json, Links, Microversion, Query, Result};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -39,7 +41,8 @@ fn brief(compute: &Compute, node: &Node, version: Microversion) -> Value {
     view
 }
 
-async fn full(compute: &Compute, node: &Node, version: Microversion) -> Result<Value> {
+/// `vcpus_used` is of this node and others.
+fn full(compute: &Compute, node: &Node, version: Microversion, vcpus_used: &BTreeMap<String, i64>) -> Value {
     let by_uuid = version >= Microversion(2, 53);
     let mut view = brief(compute, node, version);
     view["hypervisor_type"] = json!(node.hypervisor_type);
@@ -52,9 +55,9 @@ async fn full(compute: &Compute, node: &Node, version: Microversion) -> Result<V
     });
     if version >= Microversion(2, 88) {
         view["uptime"] = json!(uptime(compute, node));
-        return Ok(view);
+        return view;
     }
-    let sums = sums(compute, std::slice::from_ref(node)).await?;
+    let sums = sums(std::slice::from_ref(node), vcpus_used);
     if let (Some(view), Value::Object(sums)) = (view.as_object_mut(), sums) {
         view.extend(sums);
     }
@@ -63,17 +66,16 @@ async fn full(compute: &Compute, node: &Node, version: Microversion) -> Result<V
     } else {
         json!(node.cpu_info)
     };
-    Ok(view)
+    view
 }
 
 /// The resources of some nodes together.
-async fn sums(compute: &Compute, nodes: &[Node]) -> Result<Value> {
+fn sums(nodes: &[Node], vcpus_used: &BTreeMap<String, i64>) -> Value {
     let sum = |of: fn(&Node) -> i64| nodes.iter().map(of).sum::<i64>();
-    let vcpus_used = compute.vcpus_used(nodes).await?;
     let free_disk = sum(|node| node.disk_free_gb);
-    Ok(json!({
+    json!({
         "vcpus": sum(|node| node.vcpus),
-        "vcpus_used": vcpus_used,
+        "vcpus_used": nodes.iter().filter_map(|node| vcpus_used.get(&node.id)).sum::<i64>(),
         "memory_mb": sum(|node| node.memory_mb),
         "memory_mb_used": sum(|node| node.memory_used_mb),
         "free_ram_mb": sum(|node| node.memory_mb - node.memory_used_mb),
@@ -83,7 +85,12 @@ async fn sums(compute: &Compute, nodes: &[Node]) -> Result<Value> {
         "disk_available_least": free_disk,
         "running_vms": sum(|node| node.servers_running),
         "current_workload": 0,
-    }))
+    })
+}
+
+/// Asked for only where the microversion shows it.
+async fn vcpus_used(compute: &Compute, nodes: &[Node], version: Microversion) -> Result<BTreeMap<String, i64>> {
+    if version >= Microversion(2, 88) { Ok(BTreeMap::new()) } else { compute.vcpus_used(nodes).await }
 }
 
 /// How long the host is up, as its own `uptime` would say; nothing when it does not report.
@@ -181,10 +188,8 @@ async fn hypervisors_detail(
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-hypervisors:list-detail", &Target::new())?;
     let asked = asked(&compute, &query, version).await?;
-    let mut shown = Vec::with_capacity(asked.nodes.len());
-    for node in &asked.nodes {
-        shown.push(full(&compute, node, version).await?);
-    }
+    let used = vcpus_used(&compute, &asked.nodes, version).await?;
+    let shown = asked.nodes.iter().map(|node| full(&compute, node, version, &used)).collect();
     listed(&compute, (asked, shown), version, (&links, "/v2.1/os-hypervisors/detail", &query)).await
 }
 
@@ -196,7 +201,7 @@ async fn hypervisors_statistics(
     caller.allow("os_compute_api:os-hypervisors:statistics", &Target::new())?;
     common::until(version, 87, "Ask placement for inventories and usages.")?;
     let nodes = compute.nodes().await?;
-    let mut sums = sums(&compute, &nodes).await?;
+    let mut sums = sums(&nodes, &compute.vcpus_used(&nodes).await?);
     sums["count"] = json!(nodes.len());
     Ok(Json(json!({"hypervisor_statistics": sums})))
 }
@@ -222,7 +227,8 @@ async fn hypervisor_show(
     caller.allow("os_compute_api:os-hypervisors:show", &Target::new())?;
     common::known_only(&query, version, 75, &["with_servers"])?;
     let node = named(&compute, version, &id).await?;
-    let mut shown = [full(&compute, &node, version).await?];
+    let used = vcpus_used(&compute, std::slice::from_ref(&node), version).await?;
+    let mut shown = [full(&compute, &node, version, &used)];
     if version >= Microversion(2, 53) && query.flag("with_servers")?.unwrap_or(false) {
         with_servers(&compute, &[node], &mut shown, version >= Microversion(2, 75)).await?;
     }

@@ -86,6 +86,11 @@ pub(crate) async fn node_upsert(tx: &mut Tx, node: &Node, now: Timestamp) -> Res
     .await
 }
 
+/// Remembers what placement was told about a node.
+pub(crate) async fn node_told(tx: &mut Tx, id: &str, told: &str) -> Result<u64> {
+    sql("UPDATE compute_nodes SET told = $2 WHERE id = $1").bind(id).bind(told).execute(tx).await
+}
+
 pub(crate) async fn node_delete(tx: &mut Tx, host: &str) -> Result<u64> {
     sql("DELETE FROM compute_nodes WHERE host = $1").bind(host).execute(tx).await
 }

@@ -1,0 +1,101 @@
+use std::path::{Path, PathBuf};
+
+/// Where a node keeps its files.
+///
+/// libvirt and QEMU may see the same folder under another path than we do: where they run in a mount namespace of their
+/// own, or where the way to our path is closed to QEMU's user.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    dir: PathBuf,
+    qemu_dir: PathBuf,
+}
+
+impl Layout {
+    /// The folder `dir`, which QEMU sees as `qemu_dir`.
+    pub fn new(dir: impl Into<PathBuf>, qemu_dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), qemu_dir: qemu_dir.into() }
+    }
+
+    /// The folder itself.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where the image cache is.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.dir.join("images")
+    }
+
+    /// An image in the cache.
+    pub(crate) fn image(&self, id: &str) -> PathBuf {
+        self.images().join(id)
+    }
+
+    /// Where servers' folders are.
+    pub(crate) fn servers(&self) -> PathBuf {
+        self.dir.join("servers")
+    }
+
+    /// The folder of a server.
+    pub(crate) fn server(&self, id: &str) -> PathBuf {
+        self.servers().join(id)
+    }
+
+    /// A file of a server.
+    pub(crate) fn file(&self, id: &str, file: ServerFile) -> PathBuf {
+        self.server(id).join(file.name())
+    }
+
+    /// A file of a server, as QEMU sees it.
+    pub(crate) fn qemu_file(&self, id: &str, file: ServerFile) -> PathBuf {
+        self.qemu_dir.join("servers").join(id).join(file.name())
+    }
+
+    /// Where consoles' sockets are. QEMU makes them, so its user must be able to write here. The path is short because
+    /// a socket's may have 107 bytes only.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.dir.join("s")
+    }
+
+    /// A console's socket.
+    pub(crate) fn socket(&self, id: &str, kind: protocol::ConsoleKind) -> PathBuf {
+        self.sockets().join(socket_name(id, kind))
+    }
+
+    /// A console's socket, as QEMU sees it.
+    pub(crate) fn qemu_socket(&self, id: &str, kind: protocol::ConsoleKind) -> PathBuf {
+        self.qemu_dir.join("s").join(socket_name(id, kind))
+    }
+}
+
+/// A file that a server may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServerFile {
+    Root,
+    Ephemeral,
+    Swap,
+    ConfigDrive,
+    ConsoleLog,
+    /// What the console's log had before it was cut last.
+    ConsoleLogOld,
+}
+
+impl ServerFile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root.qcow2",
+            Self::Ephemeral => "ephemeral.img",
+            Self::Swap => "swap.img",
+            Self::ConfigDrive => "config.iso",
+            Self::ConsoleLog => "console.log",
+            Self::ConsoleLogOld => "console.log.0",
+        }
+    }
+}
+
+fn socket_name(id: &str, kind: protocol::ConsoleKind) -> String {
+    match kind {
+        protocol::ConsoleKind::Vnc => format!("{id}.vnc"),
+        protocol::ConsoleKind::Serial => format!("{id}.tty"),
+    }
+}

@@ -1,0 +1,79 @@
+//! The metadata service, as the nodes' proxies ask it for their guests.
+
+use std::net::IpAddr;
+
+use ::api::{Error, Kind, Result, Service, Style};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderValue, Uri, header};
+use sha2::Sha256;
+
+use crate::Compute;
+use crate::metadata::{Document, Documents};
+use crate::server::spec::zone;
+
+pub(crate) fn routes_of(compute: Compute) -> Router {
+    let router = Router::new().route("/", get(document_show)).route("/{*path}", get(document_show));
+    Service { prefix: "", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
+}
+
+async fn document_show(State(compute): State<Compute>, uri: Uri, headers: HeaderMap) -> Result<Response> {
+    let (address, network_id) = asker(&compute, &headers)?;
+    Ok(match compute.document_of(&network_id, address, uri.path()).await? {
+        document @ Document::Json(_) => typed("application/json", document),
+        document @ Document::Text(_) => typed("text/plain; charset=utf-8", document),
+        document @ Document::Bytes(_) => typed("application/octet-stream", document),
+    })
+}
+
+fn typed(kind: &'static str, document: Document) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], document.bytes()).into_response()
+}
+
+/// Whose request a proxy passes on: the guest's address and network, if the proxy's signature over both is right.
+fn asker(compute: &Compute, headers: &HeaderMap) -> Result<(IpAddr, String)> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(address), Some(network_id), Some(signature)) =
+        (text("x-forwarded-for"), text("x-network-id"), text("x-signature"))
+    else {
+        return Err(Error::forbidden("Only the nodes' metadata proxies may ask here."));
+    };
+    let secret = &compute.options().metadata_secret;
+    let signature = hex::decode(signature).unwrap_or_default();
+    // The comparison inside takes the same time wherever the difference is.
+    let signed =
+        !secret.is_empty() && mac(secret, address, network_id).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
+    if !signed {
+        return Err(Error::forbidden("The signature of the metadata proxy is wrong; give both sides the same secret."));
+    }
+    let address = address
+        .trim()
+        .parse()
+        .map_err(|_| Error::bad_request("X-Forwarded-For must be the guest's address and nothing else."))?;
+    Ok((address, network_id.to_owned()))
+}
+
+/// The signature that a proxy sends in `X-Signature`, in hex: HMAC-SHA256 over `ADDRESS NETWORK_ID`.
+fn mac(secret: &str, address: &str, network_id: &str) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(format!("{address} {network_id}").as_bytes());
+    Some(mac)
+}
+
+impl Compute {
+    /// A document for the guest with that address; 404 when there is no such guest or document.
+    async fn document_of(&self, network_id: &str, address: IpAddr, path: &str) -> Result<Document> {
+        let nobody = || Error::new(Kind::NotFound, "There is no server with this address.");
+        let found = self.0.deps.network.port_of_address(network_id, address).await?;
+        let (server_id, _) = found.ok_or_else(nobody)?;
+        let server = crate::store::servers::server_get(self.db(), &server_id).await?.ok_or_else(nobody)?;
+        let ports = self.ports_of(&server_id).await?;
+        let seed = self.runtime().ids.bytes();
+        let zone = zone(self, &server);
+        let documents = Documents { server: &server, ports: &ports, zone, admin_pass: None, seed };
+        documents.at(path).ok_or_else(|| Error::not_found("There is no such document."))
+    }
+}

@@ -1,0 +1,297 @@
+//! The body of a request for new servers, and what it comes to for each microversion.
+
+use std::collections::BTreeMap;
+
+use ::api::{Error, Microversion, Result, fields};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::common::{Flag, Whole, name_check};
+use crate::hostname;
+use crate::server::Wanted;
+use crate::server::create::{Networks, Order};
+use crate::server::update::check_tags;
+
+/// `POST /servers`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Body {
+    pub(super) server: NewServer,
+    #[serde(default, rename = "os:scheduler_hints", alias = "OS-SCH-HNT:scheduler_hints")]
+    pub(super) hints: Map<String, Value>,
+}
+
+/// What a new server is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewServer {
+    name: String,
+    #[serde(rename = "flavorRef")]
+    flavor: Reference,
+    #[serde(default, rename = "imageRef")]
+    image: Option<String>,
+    #[serde(default)]
+    key_name: Option<String>,
+    #[serde(default)]
+    networks: Option<NetworksField>,
+    #[serde(default)]
+    security_groups: Vec<Named>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+    #[serde(default)]
+    user_data: Option<String>,
+    #[serde(default)]
+    config_drive: Option<Flag>,
+    #[serde(default)]
+    availability_zone: Option<String>,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    hypervisor_hostname: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default)]
+    hostname: Option<String>,
+    #[serde(default)]
+    min_count: Option<Whole>,
+    #[serde(default)]
+    max_count: Option<Whole>,
+    #[serde(default)]
+    pub(super) return_reservation_id: Option<Flag>,
+    #[serde(default, rename = "adminPass")]
+    admin_pass: Option<String>,
+    #[serde(default)]
+    personality: Option<Vec<Value>>,
+    #[serde(default)]
+    block_device_mapping_v2: Option<Vec<BlockDevice>>,
+    #[serde(default)]
+    block_device_mapping: Option<Vec<Value>>,
+    #[serde(default)]
+    trusted_image_certificates: Option<Vec<String>>,
+    #[serde(default, rename = "accessIPv4")]
+    access_ipv4: Option<std::net::Ipv4Addr>,
+    #[serde(default, rename = "accessIPv6")]
+    access_ipv6: Option<std::net::Ipv6Addr>,
+    #[serde(default, rename = "OS-DCF:diskConfig")]
+    disk_config: Option<String>,
+    #[serde(default, rename = "os:scheduler_hints", alias = "OS-SCH-HNT:scheduler_hints")]
+    hints: Map<String, Value>,
+}
+
+/// An id, which old clients also send as a number or as an address that ends in it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Reference {
+    Number(i64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NetworksField {
+    Word(String),
+    List(Vec<NetworkField>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NetworkField {
+    #[serde(default)]
+    uuid: Option<String>,
+    #[serde(default)]
+    port: Option<String>,
+    #[serde(default)]
+    fixed_ip: Option<std::net::IpAddr>,
+    #[serde(default)]
+    tag: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BlockDevice {
+    #[serde(default)]
+    boot_index: Option<Whole>,
+    #[serde(default)]
+    uuid: Option<String>,
+    #[serde(default)]
+    source_type: Option<String>,
+    #[serde(default)]
+    destination_type: Option<String>,
+    #[serde(default, rename = "delete_on_termination")]
+    _delete_on_termination: Option<Flag>,
+}
+
+impl Body {
+    /// The order, as the microversion permits it. `made_up` stands in for a password that the caller leaves open.
+    pub(super) fn order(self, version: Microversion, made_up: String) -> Result<Order> {
+        let Self { server, mut hints } = self;
+        server.check_version(version)?;
+        name_check("name", server.name.trim())?;
+        if let Some(hostname) = &server.hostname {
+            hostname::check(hostname)?;
+        }
+        if let Some(description) = &server.description {
+            fields::length("description", description, 0, 255)?;
+        }
+        let (min_count, max_count) = server.counts()?;
+        let image_id = server.image_id()?;
+        let networks = networks(server.networks, version)?;
+        let tags = server.tags.unwrap_or_default();
+        check_tags(&tags)?;
+        hints.extend(server.hints);
+        let disk_config = server.disk_config.unwrap_or_else(|| "MANUAL".to_owned());
+        if !matches!(disk_config.as_str(), "AUTO" | "MANUAL") {
+            return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));
+        }
+        Ok(Order {
+            name: server.name.trim().to_owned(),
+            // Before descriptions could be written, the name served as one.
+            description: if version >= Microversion(2, 19) { server.description } else { Some(server.name) },
+            hostname: server.hostname,
+            flavor_id: match server.flavor {
+                Reference::Number(number) => number.to_string(),
+                Reference::Text(text) => text.rsplit('/').next().unwrap_or_default().to_owned(),
+            },
+            image_id,
+            key_name: server.key_name,
+            networks,
+            security_groups: server.security_groups.into_iter().map(|group| group.name).collect(),
+            metadata: server.metadata,
+            user_data: server.user_data,
+            config_drive: server.config_drive.is_some_and(|flag| flag.0),
+            zone: server.availability_zone,
+            host: server.host.or(server.hypervisor_hostname),
+            tags,
+            scheduler_hints: hints,
+            min_count,
+            max_count,
+            admin_pass: server.admin_pass.unwrap_or(made_up),
+            access_ipv4: server.access_ipv4.map(|address| address.to_string()).unwrap_or_default(),
+            access_ipv6: server.access_ipv6.map(|address| address.to_string()).unwrap_or_default(),
+            disk_config,
+        })
+    }
+}
+
+impl NewServer {
+    /// 400 for fields that the microversion does not have, and for what is not built.
+    fn check_version(&self, version: Microversion) -> Result<()> {
+        for (name, given, first, last) in [
+            ("description", self.description.is_some(), 19, u16::MAX),
+            ("tags", self.tags.is_some(), 52, u16::MAX),
+            ("personality", self.personality.is_some(), 1, 56),
+            ("trusted_image_certificates", self.trusted_image_certificates.is_some(), 63, u16::MAX),
+            ("host", self.host.is_some(), 74, u16::MAX),
+            ("hypervisor_hostname", self.hypervisor_hostname.is_some(), 74, u16::MAX),
+            ("hostname", self.hostname.is_some(), 90, u16::MAX),
+        ] {
+            if given && !(first..=last).contains(&version.1) {
+                return Err(Error::bad_request(format!(
+                    "Additional properties are not allowed ('{name}' was unexpected in microversion {version})."
+                )));
+            }
+        }
+        let unbuilt = |what: &str| {
+            Err(Error::bad_request(format!("{what} is not possible in this cloud; leave it out of the request.")))
+        };
+        if self.personality.as_ref().is_some_and(|files| !files.is_empty()) {
+            return unbuilt("Injecting files (personality); user_data and config_drive reach the guest");
+        }
+        if self.trusted_image_certificates.is_some() {
+            return unbuilt("Validating image certificates");
+        }
+        if self.block_device_mapping.is_some() {
+            return unbuilt("Booting from or attaching volumes (block_device_mapping)");
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> Result<(i64, i64)> {
+        let count = |field: &str, whole: Option<Whole>| whole.map(|whole| whole.within(field, 1)).transpose();
+        let min = count("min_count", self.min_count)?.unwrap_or(1);
+        let max = count("max_count", self.max_count)?.unwrap_or(min);
+        if min > max {
+            return Err(Error::bad_request("min_count must be <= max_count"));
+        }
+        Ok((min, max))
+    }
+
+    /// The image, given as such or as the one disk that it is copied to.
+    fn image_id(&self) -> Result<String> {
+        let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut image = self.image.as_deref().map(last).filter(|image| !image.is_empty());
+        for device in self.block_device_mapping_v2.iter().flatten() {
+            let local = device.source_type.as_deref() == Some("image")
+                && device.destination_type.as_deref().unwrap_or("local") == "local"
+                && device.boot_index == Some(Whole(0));
+            if !local || (image.is_some() && device.uuid.is_some() && device.uuid != image) {
+                return Err(Error::bad_request(
+                    "Block device mapping is invalid: there are no volumes in this cloud yet; the only mapping that is \
+                     understood has source_type image, destination_type local and boot_index 0.",
+                ));
+            }
+            image = image.or_else(|| device.uuid.clone());
+        }
+        let image = image.ok_or_else(|| {
+            Error::bad_request("Invalid imageRef provided: name the image that the server is to start from.")
+        })?;
+        if !fields::is_uuid(&image) {
+            return Err(Error::bad_request("Invalid imageRef provided: it is not an image's id."));
+        }
+        Ok(image)
+    }
+}
+
+fn networks(field: Option<NetworksField>, version: Microversion) -> Result<Networks> {
+    let words = version >= Microversion(2, 37);
+    match field {
+        None if words => Err(Error::bad_request(
+            "Invalid input for field/attribute server: 'networks' is a required property since microversion 2.37: \
+             give a list, \"auto\" or \"none\".",
+        )),
+        None => Ok(Networks::Auto),
+        Some(NetworksField::Word(word)) if words && word == "auto" => Ok(Networks::Auto),
+        Some(NetworksField::Word(word)) if words && word == "none" => Ok(Networks::None),
+        Some(NetworksField::Word(word)) => {
+            Err(Error::bad_request(format!("Invalid input for field/attribute networks. Value: {word}.")))
+        }
+        Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto),
+        Some(NetworksField::List(list)) => {
+            list.into_iter().map(|field| wanted(field, version)).collect::<Result<_>>().map(Networks::Listed)
+        }
+    }
+}
+
+fn wanted(field: NetworkField, version: Microversion) -> Result<Wanted> {
+    // Labels came with 2.32, were lost in 2.37 to 2.41 and are there since.
+    if field.tag.is_some() && (version < Microversion(2, 32) || (37..=41).contains(&version.1)) {
+        return Err(Error::bad_request(format!("A network's tag is not allowed in microversion {version}.")));
+    }
+    for (name, id) in [("uuid", &field.uuid), ("port", &field.port)] {
+        if let Some(id) = id
+            && !fields::is_uuid(id)
+        {
+            return Err(Error::bad_request(format!("Bad networks format: {name} {id} is not a UUID.")));
+        }
+    }
+    if field.uuid.is_none() && field.port.is_none() {
+        return Err(Error::bad_request("Bad networks format: each entry needs a uuid or a port."));
+    }
+    if field.port.is_some() && field.fixed_ip.is_some() {
+        return Err(Error::bad_request("A port has its addresses already: leave out fixed_ip."));
+    }
+    Ok(Wanted {
+        // A port knows its network.
+        network_id: if field.port.is_some() { None } else { field.uuid },
+        port_id: field.port,
+        fixed_ip: field.fixed_ip.map(|address| address.to_string()),
+        tag: field.tag,
+    })
+}

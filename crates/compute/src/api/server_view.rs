@@ -1,0 +1,293 @@
+//! How a server is written, for each microversion.
+
+use std::collections::BTreeMap;
+
+use ::api::{Links, Microversion, Result, time};
+use identity::Caller;
+use network::PortInfo;
+use policy::Target;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha224};
+
+use crate::nodes::Node;
+use crate::server::Server;
+use crate::{Compute, state, store};
+
+/// Everything a field may be made of.
+struct Facts<'a> {
+    server: &'a Server,
+    ports: &'a [PortInfo],
+    tags: &'a [String],
+    nodes: &'a [Node],
+    compute: &'a Compute,
+    links: &'a Links,
+    version: Microversion,
+    /// Whether the caller sees what only administrators see.
+    admin: bool,
+    /// Whether the server is shown alone.
+    alone: bool,
+}
+
+/// Who sees a field, and where.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Everybody, everywhere.
+    Everywhere,
+    /// Everybody, but in the answer to a change only since 2.75.
+    Shown,
+    /// Like `Shown`, for administrators.
+    Admin,
+    /// Everybody, where the server is shown alone.
+    Alone,
+}
+
+/// One field: its name, the first and last minor version that has it, who sees it, and its value (`None`: left out).
+struct Field(&'static str, u16, u16, Seen, fn(&Facts<'_>) -> Option<Value>);
+
+const LAST: u16 = u16::MAX;
+
+const FIELDS: &[Field] = &[
+    Field("id", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.id))),
+    Field("name", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.name))),
+    Field("status", 1, LAST, Seen::Everywhere, |f| Some(json!(status(f)))),
+    Field("tenant_id", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.project_id))),
+    Field("user_id", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.user_id))),
+    Field("metadata", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.metadata.0))),
+    Field("hostId", 1, LAST, Seen::Everywhere, |f| Some(json!(host_id(&f.server.project_id, &f.server.host)))),
+    Field("image", 1, LAST, Seen::Everywhere, image),
+    Field("flavor", 1, 46, Seen::Everywhere, flavor_link),
+    Field("flavor", 47, LAST, Seen::Everywhere, flavor_whole),
+    Field("created", 1, LAST, Seen::Everywhere, |f| Some(json!(time::seconds(f.server.created_at)))),
+    Field("updated", 1, LAST, Seen::Everywhere, |f| Some(json!(time::seconds(f.server.updated_at)))),
+    Field("addresses", 1, LAST, Seen::Everywhere, |f| Some(Value::Object(addresses(f.ports, true)))),
+    Field("accessIPv4", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.access_ipv4))),
+    Field("accessIPv6", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.access_ipv6))),
+    Field("links", 1, LAST, Seen::Everywhere, |f| Some(super::common::own_links(f.links, "servers", &f.server.id))),
+    Field("OS-DCF:diskConfig", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.disk_config))),
+    Field("progress", 1, LAST, Seen::Everywhere, |f| matches!(status(f), "ACTIVE" | "BUILD").then(|| json!(0))),
+    Field("fault", 1, LAST, Seen::Everywhere, fault),
+    Field("OS-EXT-AZ:availability_zone", 1, LAST, Seen::Shown, |f| Some(json!(f.server.zone))),
+    Field("OS-EXT-STS:task_state", 1, LAST, Seen::Shown, |f| Some(json!(some(&f.server.task_state)))),
+    Field("OS-EXT-STS:vm_state", 1, LAST, Seen::Shown, |f| Some(json!(f.server.vm_state))),
+    Field("OS-EXT-STS:power_state", 1, LAST, Seen::Shown, |f| Some(json!(f.server.power_state))),
+    Field("OS-SRV-USG:launched_at", 1, LAST, Seen::Shown, |f| {
+        Some(json!(f.server.launched_at.map(time::naive_micros)))
+    }),
+    Field("OS-SRV-USG:terminated_at", 1, LAST, Seen::Shown, |f| {
+        Some(json!(f.server.deleted_at.map(time::naive_micros)))
+    }),
+    Field("key_name", 1, LAST, Seen::Shown, |f| Some(json!(f.server.key_name))),
+    Field("config_drive", 1, LAST, Seen::Shown, |f| Some(json!(if f.server.config_drive { "True" } else { "" }))),
+    Field("security_groups", 1, LAST, Seen::Shown, security_groups),
+    Field("os-extended-volumes:volumes_attached", 1, LAST, Seen::Shown, |_| Some(json!([]))),
+    Field("OS-EXT-SRV-ATTR:host", 1, LAST, Seen::Admin, |f| Some(json!(some(&f.server.host)))),
+    Field("OS-EXT-SRV-ATTR:hypervisor_hostname", 1, LAST, Seen::Admin, |f| Some(json!(some(&f.server.host)))),
+    Field("OS-EXT-SRV-ATTR:instance_name", 1, LAST, Seen::Admin, |f| Some(json!(f.server.instance_name()))),
+    Field("OS-EXT-SRV-ATTR:hostname", 3, 89, Seen::Admin, |f| Some(json!(f.server.hostname))),
+    Field("OS-EXT-SRV-ATTR:hostname", 90, LAST, Seen::Shown, |f| Some(json!(f.server.hostname))),
+    Field("OS-EXT-SRV-ATTR:reservation_id", 3, LAST, Seen::Admin, |f| Some(json!(f.server.reservation_id))),
+    Field("OS-EXT-SRV-ATTR:launch_index", 3, LAST, Seen::Admin, |f| Some(json!(f.server.launch_index))),
+    Field("OS-EXT-SRV-ATTR:kernel_id", 3, LAST, Seen::Admin, |_| Some(json!(""))),
+    Field("OS-EXT-SRV-ATTR:ramdisk_id", 3, LAST, Seen::Admin, |_| Some(json!(""))),
+    Field("OS-EXT-SRV-ATTR:root_device_name", 3, LAST, Seen::Admin, |f| {
+        Some(json!((!f.server.host.is_empty()).then_some("/dev/vda")))
+    }),
+    Field("OS-EXT-SRV-ATTR:user_data", 3, LAST, Seen::Admin, |f| Some(json!(f.server.user_data))),
+    Field("locked", 9, LAST, Seen::Everywhere, |f| Some(json!(f.server.locked))),
+    Field("host_status", 16, LAST, Seen::Admin, |f| Some(json!(host_status(f)))),
+    Field("description", 19, LAST, Seen::Everywhere, |f| Some(json!(f.server.description))),
+    Field("tags", 26, LAST, Seen::Everywhere, |f| Some(json!(f.tags))),
+    Field("trusted_image_certificates", 63, LAST, Seen::Everywhere, |_| Some(Value::Null)),
+    Field("server_groups", 71, LAST, Seen::Alone, |_| Some(json!([]))),
+    Field("locked_reason", 73, LAST, Seen::Everywhere, |f| Some(json!(f.server.locked_reason))),
+    Field("pinned_availability_zone", 96, LAST, Seen::Shown, |f| Some(json!(some(&f.server.asked_zone)))),
+    Field("scheduler_hints", 100, LAST, Seen::Everywhere, |f| Some(json!(f.server.scheduler_hints.0))),
+];
+
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn status(facts: &Facts<'_>) -> &'static str {
+    state::status(&facts.server.vm_state, &facts.server.task_state)
+}
+
+/// A name for the node that tells projects nothing but whether two of their servers share it.
+pub(super) fn host_id(project_id: &str, host: &str) -> String {
+    if host.is_empty() {
+        return String::new();
+    }
+    hex::encode(Sha224::digest(format!("{project_id}{host}")))
+}
+
+fn image(facts: &Facts<'_>) -> Option<Value> {
+    let server = facts.server;
+    let mut image = json!({
+        "id": server.image_id,
+        "links": [{"rel": "bookmark", "href": facts.links.to(&format!("/images/{}", server.image_id))}],
+    });
+    if facts.version >= Microversion(2, 98) {
+        image["properties"] = json!(server.image.0.properties);
+    }
+    Some(image)
+}
+
+fn flavor_link(facts: &Facts<'_>) -> Option<Value> {
+    let id = &facts.server.flavor.0.id;
+    Some(json!({"id": id, "links": [{"rel": "bookmark", "href": facts.links.to(&format!("/flavors/{id}"))}]}))
+}
+
+fn flavor_whole(facts: &Facts<'_>) -> Option<Value> {
+    let flavor = &facts.server.flavor.0;
+    Some(json!({
+        "original_name": flavor.name,
+        "vcpus": flavor.vcpus,
+        "ram": flavor.memory_mb,
+        "disk": flavor.root_gb,
+        "ephemeral": flavor.ephemeral_gb,
+        "swap": flavor.swap_mb,
+        "extra_specs": flavor.extra_specs,
+    }))
+}
+
+fn fault(facts: &Facts<'_>) -> Option<Value> {
+    if !matches!(status(facts), "ERROR" | "DELETED") {
+        return None;
+    }
+    let fault = facts.server.fault()?;
+    let mut value = json!({"code": fault.code, "message": fault.message, "created": time::seconds(fault.created)});
+    if facts.admin && !fault.details.is_empty() {
+        value["details"] = json!(fault.details);
+    }
+    Some(value)
+}
+
+fn security_groups(facts: &Facts<'_>) -> Option<Value> {
+    let mut names: Vec<&str> = facts.ports.iter().flat_map(|port| &port.security_groups).map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() && facts.server.vm_state == state::BUILDING {
+        names = facts.server.security_groups.0.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            names.push("default");
+        }
+    }
+    (!names.is_empty()).then(|| names.iter().map(|name| json!({"name": name})).collect())
+}
+
+fn host_status(facts: &Facts<'_>) -> &'static str {
+    let node = facts.nodes.iter().find(|node| node.host == facts.server.host);
+    match node {
+        None => "",
+        Some(node) if node.forced_down => "DOWN",
+        Some(node) if !facts.compute.node_is_up(node) => "UNKNOWN",
+        Some(node) if node.disabled => "MAINTENANCE",
+        Some(_) => "UP",
+    }
+}
+
+/// The addresses by network name; `whole` adds their kind and MAC address.
+pub(super) fn addresses(ports: &[PortInfo], whole: bool) -> Map<String, Value> {
+    let mut networks = Map::new();
+    for port in ports {
+        let list = networks.entry(port.network_name.clone()).or_insert_with(|| json!([]));
+        let Value::Array(list) = list else { continue };
+        for fixed in &port.fixed_ips {
+            let all = std::iter::once((fixed.ip, "fixed"))
+                .chain(fixed.floating_ips.iter().map(|address| (*address, "floating")));
+            for (address, kind) in all {
+                let mut entry = json!({"addr": address.to_string(), "version": if address.is_ipv4() { 4 } else { 6 }});
+                if whole {
+                    entry["OS-EXT-IPS:type"] = json!(kind);
+                    entry["OS-EXT-IPS-MAC:mac_addr"] = json!(port.mac_address);
+                }
+                list.push(entry);
+            }
+        }
+    }
+    networks
+}
+
+/// Where the representation goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A list with details.
+    List,
+    /// One server.
+    Show,
+    /// The answer to a change of one server.
+    Update,
+}
+
+fn write(facts: &Facts<'_>, place: Place) -> Value {
+    let whole = place != Place::Update || facts.version >= Microversion(2, 75);
+    let shown = |seen: Seen| match seen {
+        Seen::Everywhere => true,
+        Seen::Shown => whole,
+        Seen::Admin => whole && facts.admin,
+        Seen::Alone => facts.alone,
+    };
+    let mut server = Map::new();
+    for Field(name, first, last, seen, value) in FIELDS {
+        if (*first..=*last).contains(&facts.version.1)
+            && shown(*seen)
+            && let Some(value) = value(facts)
+        {
+            server.insert((*name).to_owned(), value);
+        }
+    }
+    Value::Object(server)
+}
+
+impl Compute {
+    /// Servers as the caller may see them. Whatever their number, this asks the database and the networks a constant
+    /// number of times.
+    pub(super) async fn servers_written(
+        &self,
+        caller: &Caller,
+        links: &Links,
+        version: Microversion,
+        servers: &[Server],
+        place: Place,
+    ) -> Result<Vec<Value>> {
+        let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
+        let admin = caller.may("os_compute_api:os-extended-server-attributes", &target);
+        let ids: Vec<String> = servers.iter().map(|server| server.id.clone()).collect();
+        let ports = if ids.is_empty() { BTreeMap::new() } else { self.0.deps.network.ports_of_servers(&ids).await? };
+        let tags = if ids.is_empty() || version < Microversion(2, 26) {
+            BTreeMap::new()
+        } else {
+            store::server_tags::tags_of(self.db(), &ids).await?
+        };
+        let nodes = if admin && version >= Microversion(2, 16) { self.nodes().await? } else { Vec::new() };
+        let written = servers.iter().map(|server| {
+            let facts = Facts {
+                server,
+                ports: ports.get(&server.id).map_or(&[], Vec::as_slice),
+                tags: tags.get(&server.id).map_or(&[], Vec::as_slice),
+                nodes: &nodes,
+                compute: self,
+                links,
+                version,
+                admin,
+                alone: place != Place::List,
+            };
+            write(&facts, place)
+        });
+        Ok(written.collect())
+    }
+
+    /// One server as the caller may see it.
+    pub(super) async fn server_written(
+        &self,
+        caller: &Caller,
+        links: &Links,
+        version: Microversion,
+        server: &Server,
+        place: Place,
+    ) -> Result<Value> {
+        let servers = std::slice::from_ref(server);
+        let mut written = self.servers_written(caller, links, version, servers, place).await?;
+        Ok(json!({"server": written.pop().unwrap_or_default()}))
+    }
+}

@@ -1,0 +1,19 @@
+use super::super::{Node, Request};
+use super::Filter;
+
+/// The node is the one that was asked for.
+pub(super) struct TargetHost;
+
+impl Filter for TargetHost {
+    fn name(&self) -> &'static str {
+        "TargetHostFilter"
+    }
+
+    fn passes(&self, node: &Node, request: &Request) -> bool {
+        request.host.is_empty() || node.host == request.host
+    }
+
+    fn change(&self, _: &Node, _: &Request) -> Option<String> {
+        Some("no particular host".to_owned())
+    }
+}

@@ -1,0 +1,168 @@
+//! A server: what the database knows of it.
+
+pub(crate) mod actions;
+pub(crate) mod create;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod spec;
+pub(crate) mod update;
+
+use std::collections::BTreeMap;
+
+use ::api::{Error, Result};
+use identity::Caller;
+use jiff::Timestamp;
+use policy::Target;
+use serde::{Deserialize, Serialize};
+
+use crate::{Compute, store};
+
+db::row! {
+    /// A server's row. Absent texts are empty where lists sort or filter by them.
+    #[derive(Debug, Clone)]
+    pub(crate) struct Server {
+        pub(crate) id: String,
+        pub(crate) number: i64,
+        pub(crate) project_id: String,
+        pub(crate) user_id: String,
+        pub(crate) name: String,
+        pub(crate) description: Option<String>,
+        pub(crate) hostname: String,
+        pub(crate) reservation_id: String,
+        pub(crate) launch_index: i64,
+        pub(crate) flavor: db::Json<Flavor>,
+        pub(crate) image_id: String,
+        pub(crate) image: db::Json<Image>,
+        pub(crate) key_name: Option<String>,
+        pub(crate) key_type: Option<String>,
+        pub(crate) public_key: Option<String>,
+        pub(crate) metadata: db::Json<BTreeMap<String, String>>,
+        pub(crate) user_data: Option<String>,
+        pub(crate) config_drive: bool,
+        pub(crate) asked_zone: String,
+        pub(crate) asked_host: String,
+        pub(crate) scheduler_hints: db::Json<serde_json::Map<String, serde_json::Value>>,
+        pub(crate) networks: db::Json<Vec<Wanted>>,
+        pub(crate) security_groups: db::Json<Vec<String>>,
+        pub(crate) zone: String,
+        pub(crate) host: String,
+        pub(crate) vm_state: String,
+        pub(crate) task_state: String,
+        pub(crate) power_state: i64,
+        pub(crate) locked: bool,
+        pub(crate) locked_reason: Option<String>,
+        pub(crate) fault: Option<String>,
+        pub(crate) access_ipv4: String,
+        pub(crate) access_ipv6: String,
+        pub(crate) disk_config: String,
+        pub(crate) created_at: Timestamp,
+        pub(crate) updated_at: Timestamp,
+        pub(crate) launched_at: Option<Timestamp>,
+        pub(crate) deleted_at: Option<Timestamp>,
+    }
+}
+
+/// The flavor that a server was made with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Flavor {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) vcpus: i64,
+    pub(crate) memory_mb: i64,
+    pub(crate) root_gb: i64,
+    pub(crate) ephemeral_gb: i64,
+    pub(crate) swap_mb: i64,
+    pub(crate) extra_specs: BTreeMap<String, String>,
+}
+
+impl Flavor {
+    /// What of the quota one server takes.
+    pub(crate) fn quota(&self, count: i64) -> [(&'static str, i64); 3] {
+        [("instances", count), ("cores", self.vcpus * count), ("ram", self.memory_mb * count)]
+    }
+
+    /// The GiB of disk that one server takes of its node.
+    pub(crate) fn disk_gb(&self) -> i64 {
+        self.root_gb + self.ephemeral_gb + (self.swap_mb + 1023) / 1024
+    }
+}
+
+/// The image that a server was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) disk_format: String,
+    pub(crate) container_format: String,
+    pub(crate) size: i64,
+    pub(crate) sha512: String,
+    pub(crate) min_disk: i64,
+    pub(crate) min_ram: i64,
+    pub(crate) properties: BTreeMap<String, String>,
+}
+
+/// A wanted port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) network_id: Option<String>,
+    pub(crate) port_id: Option<String>,
+    pub(crate) fixed_ip: Option<String>,
+    pub(crate) tag: Option<String>,
+}
+
+impl From<Wanted> for network::WantedPort {
+    fn from(wanted: Wanted) -> Self {
+        let Wanted { network_id, port_id, fixed_ip, tag } = wanted;
+        Self { network_id, port_id, fixed_ip, tag }
+    }
+}
+
+/// Why a server is in ERROR.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Fault {
+    pub(crate) code: u16,
+    pub(crate) message: String,
+    /// Only for administrators.
+    pub(crate) details: String,
+    pub(crate) created: Timestamp,
+}
+
+impl Server {
+    /// The name of the domain on the node.
+    pub(crate) fn instance_name(&self) -> String {
+        format!("instance-{:08x}", self.number)
+    }
+
+    /// The fault, if there is one.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault.as_deref().and_then(|fault| serde_json::from_str(fault).ok())
+    }
+
+    /// What durable work calls it.
+    pub(crate) fn work_target(&self) -> String {
+        work_target(&self.id)
+    }
+}
+
+/// What durable work calls a server.
+pub(crate) fn work_target(server_id: &str) -> String {
+    format!("server/{server_id}")
+}
+
+/// The 404 for a server.
+pub(crate) fn not_found(id: &str) -> Error {
+    Error::not_found(format!("Instance {id} could not be found."))
+}
+
+impl Compute {
+    /// The server, if the rule lets the caller at it; 404 when it is not of the caller's project.
+    pub(crate) async fn server_for(&self, caller: &Caller, rule: &str, id: &str) -> Result<Server> {
+        let server = store::servers::server_get(self.db(), id).await?.ok_or_else(|| not_found(id))?;
+        let target = Target::new().with("project_id", &server.project_id).with("user_id", &server.user_id);
+        let mine = caller.token.project_id.as_deref() == Some(server.project_id.as_str());
+        if !mine && !caller.may("context_is_admin", &target) && !caller.may(rule, &target) {
+            return Err(not_found(id));
+        }
+        caller.allow(rule, &target)?;
+        Ok(server)
+    }
+}

@@ -1,0 +1,344 @@
+//! New servers: what is checked before anything is promised, and the one transaction that promises it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ::api::{Error, Kind, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use identity::Caller;
+use policy::Target;
+use serde_json::{Map, Value};
+
+use super::{Flavor, Image, Server, Wanted, work_target};
+use crate::work::create::ServerCreate;
+use crate::{Compute, hostname, quota, state, store};
+
+/// How long a server may take to come up before it counts as failed.
+const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Which networks a new server gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Networks {
+    /// The project's own, if that is clear.
+    Auto,
+    /// None.
+    None,
+    /// These.
+    Listed(Vec<Wanted>),
+}
+
+/// An order for servers, as the API read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) flavor_id: String,
+    pub(crate) image_id: String,
+    pub(crate) key_name: Option<String>,
+    pub(crate) networks: Networks,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) user_data: Option<String>,
+    pub(crate) config_drive: bool,
+    pub(crate) zone: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) scheduler_hints: Map<String, Value>,
+    pub(crate) min_count: i64,
+    pub(crate) max_count: i64,
+    pub(crate) admin_pass: String,
+    pub(crate) access_ipv4: String,
+    pub(crate) access_ipv6: String,
+    pub(crate) disk_config: String,
+}
+
+/// What was promised.
+pub(crate) struct Promise {
+    /// The first server's id.
+    pub(crate) id: String,
+    pub(crate) reservation_id: String,
+}
+
+impl Compute {
+    /// Checks the order and promises its servers: quota, rows and work in one transaction.
+    pub(crate) async fn servers_create(&self, caller: &Caller, order: Order) -> Result<Promise> {
+        let project_id = caller.project_id()?.to_owned();
+        let flavor = self.flavor_of(caller, &order.flavor_id).await?;
+        let image = self.image_of(caller, &order.image_id, &flavor).await?;
+        let key = match &order.key_name {
+            Some(name) => Some(self.key_of(caller, name).await?),
+            None => None,
+        };
+        let networks = self.networks_of(caller, &order, &project_id).await?;
+        let (zone, host) = self.place_of(caller, &order).await?;
+        check_metadata(&order.metadata, self.metadata_limit(&project_id).await?)?;
+        check_user_data(order.user_data.as_deref())?;
+        if order.max_count > 1 && networks.iter().any(|wanted| wanted.port_id.is_some() || wanted.fixed_ip.is_some()) {
+            return Err(Error::bad_request(
+                "Several servers cannot share one port or fixed address; create them one by one or name networks.",
+            ));
+        }
+        let template = self.row(caller, &project_id, &order, flavor, image, networks);
+        let template = Server {
+            key_name: key.as_ref().map(|key| key.0.clone()),
+            key_type: key.as_ref().map(|key| key.1.clone()),
+            public_key: key.map(|key| key.2),
+            asked_zone: zone,
+            asked_host: host,
+            ..template
+        };
+        self.promise(caller, &order, template).await
+    }
+
+    async fn promise(&self, caller: &Caller, order: &Order, template: Server) -> Result<Promise> {
+        let deps = &self.0.deps;
+        let project_id = template.project_id.clone();
+        let count = self.count_of(order, &template).await?;
+        let now = template.created_at;
+        let mut tx = deps.db.begin().await?;
+        quota::claim(&mut tx, &project_id, &template.flavor.0.quota(count)).await?;
+        let last = store::servers::numbers_take(&mut tx, count).await?;
+        let mut first = None;
+        for index in 0..count {
+            let id = deps.runtime.ids.uuid();
+            let server = numbered(&template, &id, index, count, last - count + 1 + index);
+            store::servers::server_insert(&mut tx, &server).await?;
+            store::server_tags::tags_add(&mut tx, &id, &order.tags).await?;
+            let operation = work::NewOperation {
+                target: work_target(&id),
+                project_id: Some(project_id.clone()),
+                user_id: Some(template.user_id.clone()),
+                request_id: caller.request_id.clone(),
+                deadline: now.checked_add(BUILD_LIMIT).unwrap_or(jiff::Timestamp::MAX),
+                data: ServerCreate::new(&id, &order.admin_pass),
+            };
+            deps.work.submit(&mut tx, &operation).await?;
+            first.get_or_insert(id);
+        }
+        tx.commit().await?;
+        deps.work.wake();
+        Ok(Promise { id: first.unwrap_or_default(), reservation_id: template.reservation_id })
+    }
+
+    /// As many as fit into the quota, at least `min_count`.
+    async fn count_of(&self, order: &Order, template: &Server) -> Result<i64> {
+        if order.min_count == order.max_count {
+            return Ok(order.max_count);
+        }
+        let limits = quota::limits(self.db(), &template.project_id).await?;
+        let usages = quota::usages(self.db(), &template.project_id).await?;
+        let each = template.flavor.0.quota(1);
+        let fits = each.iter().filter(|(_, each)| *each > 0).filter_map(|(resource, each)| {
+            let limit = limits.get(resource).copied().filter(|limit| *limit >= 0)?;
+            Some((limit - usages.get(*resource).copied().unwrap_or(0)) / each)
+        });
+        Ok(fits.min().unwrap_or(order.max_count).clamp(order.min_count, order.max_count))
+    }
+
+    async fn flavor_of(&self, caller: &Caller, id: &str) -> Result<Flavor> {
+        let flavor = self.flavor_get(caller, id).await.map_err(|error| match error.kind {
+            Kind::NotFound => Error::bad_request(format!(
+                "Flavor {id} could not be found. Name one of those that the list of flavors shows."
+            )),
+            _ => error,
+        })?;
+        Ok(Flavor {
+            id: flavor.id,
+            name: flavor.name,
+            vcpus: flavor.vcpus,
+            memory_mb: flavor.memory_mb,
+            root_gb: flavor.root_gb,
+            ephemeral_gb: flavor.ephemeral_gb,
+            swap_mb: flavor.swap_mb,
+            extra_specs: flavor.extra_specs.0,
+        })
+    }
+
+    async fn image_of(&self, caller: &Caller, id: &str, flavor: &Flavor) -> Result<Image> {
+        let info = self.0.deps.image.image_visible(caller, id).await.map_err(|error| match error.kind {
+            Kind::NotFound => Error::bad_request("Can not find requested image."),
+            _ => error,
+        })?;
+        if info.status != image::Status::Active {
+            return Err(Error::bad_request(format!("Image {id} is not active: upload its data first.")));
+        }
+        let image = Image {
+            name: info.name.unwrap_or_default(),
+            disk_format: info.disk_format.unwrap_or_default(),
+            container_format: info.container_format.unwrap_or_default(),
+            size: info.size.unwrap_or(0),
+            sha512: info.os_hash_value.unwrap_or_default(),
+            min_disk: info.min_disk,
+            min_ram: info.min_ram,
+            properties: info.properties,
+        };
+        if image.min_ram > flavor.memory_mb {
+            return Err(Error::bad_request(format!(
+                "Flavor's memory is too small for requested image: the image needs {} MB.",
+                image.min_ram
+            )));
+        }
+        let bytes = info.virtual_size.unwrap_or(image.size);
+        let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
+        if flavor.root_gb > 0 && needed > flavor.root_gb {
+            return Err(Error::bad_request(format!(
+                "Flavor's disk is too small for requested image: the image needs {needed} GB, the flavor has {}.",
+                flavor.root_gb
+            )));
+        }
+        Ok(image)
+    }
+
+    async fn key_of(&self, caller: &Caller, name: &str) -> Result<(String, String, String)> {
+        let key = self.key_pair_get(&caller.token.user_id, name).await.map_err(|error| match error.kind {
+            Kind::NotFound => Error::bad_request("Invalid key_name provided: you have no key pair of that name."),
+            _ => error,
+        })?;
+        Ok((key.name, key.kind, key.public_key))
+    }
+
+    async fn networks_of(&self, caller: &Caller, order: &Order, project_id: &str) -> Result<Vec<Wanted>> {
+        let network = &self.0.deps.network;
+        let wanted = match &order.networks {
+            Networks::None => Vec::new(),
+            Networks::Listed(wanted) => wanted.clone(),
+            Networks::Auto => {
+                let mut usable = network.networks_default(project_id).await?;
+                if usable.len() > 1 {
+                    return Err(Error::conflict(
+                        "Multiple possible networks found, use a Network ID to be more specific.",
+                    ));
+                }
+                usable.pop().map(|id| Wanted { network_id: Some(id), ..Wanted::default() }).into_iter().collect()
+            }
+        };
+        let asked: Vec<network::WantedPort> = wanted.iter().cloned().map(Into::into).collect();
+        network.networks_check(caller, &asked, &order.security_groups).await?;
+        Ok(wanted)
+    }
+
+    /// The zone and node that the order demands: `zone`, `zone:host` (administrators) or the field `host`.
+    async fn place_of(&self, caller: &Caller, order: &Order) -> Result<(String, String)> {
+        let mut parts = order.zone.as_deref().unwrap_or("").splitn(3, ':');
+        let (zone, forced) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        let host = if forced.is_empty() { order.host.as_deref().unwrap_or("") } else { forced };
+        let target = Target::new().with("project_id", caller.project_id()?);
+        if !forced.is_empty() {
+            caller.allow("os_compute_api:servers:create:forced_host", &target)?;
+        } else if !host.is_empty() {
+            caller.allow("compute:servers:create:requested_destination", &target)?;
+        }
+        if !zone.is_empty() && zone != self.options().zone {
+            return Err(Error::bad_request(format!(
+                "The requested availability zone is not available: there is {}.",
+                self.options().zone
+            )));
+        }
+        if !host.is_empty() && !self.nodes().await?.iter().any(|node| node.host == host) {
+            return Err(Error::bad_request(format!("Compute host {host} could not be found.")));
+        }
+        Ok((zone.to_owned(), host.to_owned()))
+    }
+
+    pub(crate) async fn metadata_limit(&self, project_id: &str) -> Result<i64> {
+        let limits = quota::limits(self.db(), project_id).await?;
+        Ok(limits.get("metadata_items").copied().unwrap_or(-1))
+    }
+
+    fn row(
+        &self,
+        caller: &Caller,
+        project_id: &str,
+        order: &Order,
+        flavor: Flavor,
+        image: Image,
+        networks: Vec<Wanted>,
+    ) -> Server {
+        let runtime = self.runtime();
+        let now = runtime.clock.now();
+        let hostname = order.hostname.clone();
+        Server {
+            id: String::new(),
+            number: 0,
+            project_id: project_id.to_owned(),
+            user_id: caller.token.user_id.clone(),
+            name: order.name.clone(),
+            description: order.description.clone(),
+            hostname: hostname.unwrap_or_default(),
+            reservation_id: format!("r-{}", &runtime.ids.hex()[..8]),
+            launch_index: 0,
+            flavor: db::Json(flavor),
+            image_id: order.image_id.clone(),
+            image: db::Json(image),
+            key_name: None,
+            key_type: None,
+            public_key: None,
+            metadata: db::Json(order.metadata.clone()),
+            user_data: order.user_data.clone(),
+            config_drive: order.config_drive,
+            asked_zone: String::new(),
+            asked_host: String::new(),
+            scheduler_hints: db::Json(order.scheduler_hints.clone()),
+            networks: db::Json(networks),
+            security_groups: db::Json(order.security_groups.clone()),
+            zone: String::new(),
+            host: String::new(),
+            vm_state: state::BUILDING.to_owned(),
+            task_state: "scheduling".to_owned(),
+            power_state: 0,
+            locked: false,
+            locked_reason: None,
+            fault: None,
+            access_ipv4: order.access_ipv4.clone(),
+            access_ipv6: order.access_ipv6.clone(),
+            disk_config: order.disk_config.clone(),
+            created_at: now,
+            updated_at: now,
+            launched_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
+/// One of `count` servers of an order: several get numbered names.
+fn numbered(template: &Server, id: &str, index: i64, count: i64, number: i64) -> Server {
+    let several = |text: &str| if count > 1 { format!("{text}-{}", index + 1) } else { text.to_owned() };
+    let name = several(&template.name);
+    let hostname = match template.hostname.as_str() {
+        "" => hostname::from_name(&name, id),
+        given => several(given),
+    };
+    Server { id: id.to_owned(), number, launch_index: index, name, hostname, ..template.clone() }
+}
+
+/// Checks names, values and number of metadata items.
+pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>, limit: i64) -> Result<()> {
+    if limit >= 0 && i64::try_from(metadata.len()).is_ok_and(|items| items > limit) {
+        return Err(Error::forbidden(format!(
+            "Maximum number of metadata items exceeds {limit}: remove some, or ask for a larger quota."
+        )));
+    }
+    for (key, value) in metadata {
+        let good = |letter: char| letter.is_ascii_alphanumeric() || "-_:. ".contains(letter);
+        if key.is_empty() || key.len() > 255 || !key.chars().all(good) {
+            return Err(Error::bad_request(format!(
+                "Invalid metadata key \"{key}\": 1 to 255 letters, digits, blanks and the characters - _ : . are allowed."
+            )));
+        }
+        ::api::fields::length(&format!("metadata {key}"), value, 0, 255)?;
+    }
+    Ok(())
+}
+
+fn check_user_data(user_data: Option<&str>) -> Result<()> {
+    let Some(user_data) = user_data else { return Ok(()) };
+    if user_data.len() > 65_535 {
+        return Err(Error::bad_request("user_data is too large: at most 65535 characters of base64 are allowed."));
+    }
+    if STANDARD.decode(user_data.split_whitespace().collect::<String>()).is_err() {
+        return Err(Error::bad_request("user_data must be encoded in base64."));
+    }
+    Ok(())
+}

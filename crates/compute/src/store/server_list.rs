@@ -1,0 +1,203 @@
+//! Lists of servers: filters and pages.
+
+use db::{Db, Direction, Keyset, Result, Sql, sql};
+use jiff::Timestamp;
+
+use crate::server::Server;
+use crate::store::servers::COLUMNS;
+
+/// Which servers are wanted; what is `None` or empty does not matter.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) project_id: Option<String>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) ids: Option<Vec<String>>,
+    /// Whether to list those that are gone instead of those that are there; `None`: both.
+    pub(crate) deleted: Option<bool>,
+    pub(crate) changed_since: Option<Timestamp>,
+    pub(crate) changed_before: Option<Timestamp>,
+    pub(crate) name: Option<String>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) flavor_id: Option<String>,
+    pub(crate) image_id: Option<String>,
+    pub(crate) host: Option<String>,
+    pub(crate) zone: Option<String>,
+    pub(crate) key_name: Option<String>,
+    pub(crate) reservation_id: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) power_state: Option<i64>,
+    pub(crate) config_drive: Option<bool>,
+    pub(crate) locked: Option<bool>,
+    /// Any of these states: vm states and, where they decide, task states.
+    pub(crate) states: Vec<(Vec<String>, Option<Vec<String>>)>,
+    pub(crate) vm_states: Vec<String>,
+    pub(crate) task_states: Vec<String>,
+    pub(crate) tags_all: Vec<String>,
+    pub(crate) tags_any: Vec<String>,
+    pub(crate) tags_not_all: Vec<String>,
+    pub(crate) tags_not_any: Vec<String>,
+}
+
+/// One page of servers.
+pub(crate) async fn server_list(
+    db: &Db,
+    filter: &Filter,
+    sort: &[(&'static str, Direction)],
+    marker: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Server>> {
+    let mut select = sql("SELECT ");
+    select.push(COLUMNS).push(" FROM servers WHERE TRUE");
+    push_filter(&mut select, filter);
+    select.push_keyset(&Keyset { table: "servers", sort, marker, limit: Some(limit) });
+    select.all(db).await
+}
+
+/// The ids of all that match, at most `limit`.
+pub(crate) async fn server_ids(db: &Db, filter: &Filter, limit: i64) -> Result<Vec<String>> {
+    let mut select = sql("SELECT id FROM servers WHERE TRUE");
+    push_filter(&mut select, filter);
+    select.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(limit);
+    select.all(db).await
+}
+
+/// Whether the marker names a server of the list.
+pub(crate) async fn marker_exists(db: &Db, filter: &Filter, id: &str) -> Result<bool> {
+    let mut select = sql("SELECT id FROM servers WHERE id = ");
+    select.push_bind(id);
+    if let Some(project_id) = &filter.project_id {
+        select.push(" AND project_id = ").push_bind(project_id);
+    }
+    Ok(select.optional::<String>(db).await?.is_some())
+}
+
+fn push_filter(select: &mut Sql, filter: &Filter) {
+    match filter.deleted {
+        Some(true) => drop(select.push(" AND deleted_at IS NOT NULL")),
+        Some(false) => drop(select.push(" AND deleted_at IS NULL")),
+        None => {}
+    }
+    for (column, text) in [
+        (" AND project_id = ", &filter.project_id),
+        (" AND user_id = ", &filter.user_id),
+        (" AND flavor_id = ", &filter.flavor_id),
+        (" AND image_id = ", &filter.image_id),
+        (" AND host = ", &filter.host),
+        (" AND zone = ", &filter.zone),
+        (" AND key_name = ", &filter.key_name),
+        (" AND reservation_id = ", &filter.reservation_id),
+    ] {
+        if let Some(text) = text {
+            select.push(column).push_bind(text);
+        }
+    }
+    push_patterns(select, filter);
+    if let Some(ids) = &filter.ids {
+        select.push(" AND id IN ").push_list(ids);
+    }
+    for (column, time) in
+        [(" AND updated_at >= ", filter.changed_since), (" AND updated_at <= ", filter.changed_before)]
+    {
+        if let Some(time) = time {
+            select.push(column).push_bind(time);
+        }
+    }
+    if let Some(power_state) = filter.power_state {
+        select.push(" AND power_state = ").push_bind(power_state);
+    }
+    for (column, flag) in [(" AND config_drive = ", filter.config_drive), (" AND locked = ", filter.locked)] {
+        if let Some(flag) = flag {
+            select.push(column).push_bind(flag);
+        }
+    }
+    push_states(select, filter);
+    push_tags(select, filter);
+}
+
+fn push_patterns(select: &mut Sql, filter: &Filter) {
+    for (column, pattern) in [
+        (" AND name LIKE ", &filter.name),
+        (" AND hostname LIKE ", &filter.hostname),
+        (" AND description LIKE ", &filter.description),
+    ] {
+        if let Some(pattern) = pattern {
+            select.push(column).push_bind(like(pattern)).push(" ESCAPE '\\'");
+        }
+    }
+}
+
+fn push_states(select: &mut Sql, filter: &Filter) {
+    if !filter.states.is_empty() {
+        let mut separator = " AND (";
+        for (vm_states, task_states) in &filter.states {
+            select.push(separator).push("(vm_state IN ").push_list(vm_states);
+            if let Some(task_states) = task_states {
+                select.push(" AND task_state IN ").push_list(task_states);
+            }
+            select.push(")");
+            separator = " OR ";
+        }
+        select.push(")");
+    }
+    for (column, states) in [(" AND vm_state IN ", &filter.vm_states), (" AND task_state IN ", &filter.task_states)] {
+        if !states.is_empty() {
+            select.push(column).push_list(states);
+        }
+    }
+}
+
+fn push_tags(select: &mut Sql, filter: &Filter) {
+    const HAS: &str = "EXISTS (SELECT 1 FROM server_tags t WHERE t.server_id = servers.id AND t.tag ";
+    for tag in &filter.tags_all {
+        select.push(" AND ").push(HAS).push("= ").push_bind(tag).push(")");
+    }
+    if !filter.tags_any.is_empty() {
+        select.push(" AND ").push(HAS).push("IN ").push_list(&filter.tags_any).push(")");
+    }
+    if !filter.tags_not_any.is_empty() {
+        select.push(" AND NOT ").push(HAS).push("IN ").push_list(&filter.tags_not_any).push(")");
+    }
+    let mut separator = " AND NOT (";
+    for tag in &filter.tags_not_all {
+        select.push(separator).push(HAS).push("= ").push_bind(tag).push(")");
+        separator = " AND ";
+    }
+    if !filter.tags_not_all.is_empty() {
+        select.push(")");
+    }
+}
+
+/// The `LIKE` pattern of a filter. The contract calls filters regular expressions; what clients send are plain words
+/// with `^`, `$` and `.*`, and only these are understood.
+fn like(pattern: &str) -> String {
+    let (head, rest) = pattern.strip_prefix('^').map_or(("%", pattern), |rest| ("", rest));
+    let (tail, rest) = rest.strip_suffix('$').map_or(("%", rest), |rest| ("", rest));
+    let mut like = head.to_owned();
+    for (index, part) in rest.split(".*").enumerate() {
+        if index > 0 {
+            like.push('%');
+        }
+        for letter in part.chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                like.push('\\');
+            }
+            like.push(letter);
+        }
+    }
+    like.push_str(tail);
+    like
+}
+
+#[cfg(test)]
+mod tests {
+    use super::like;
+
+    #[test]
+    fn filters_are_words_with_anchors() {
+        for (pattern, expected) in
+            [("web", "%web%"), ("^web", "web%"), ("web$", "%web"), ("^a.*b$", "a%b"), ("100%_", "%100\\%\\_%")]
+        {
+            assert_eq!(like(pattern), expected);
+        }
+    }
+}

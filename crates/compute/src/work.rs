@@ -1,0 +1,45 @@
+//! Durable operations on servers.
+
+pub(crate) mod agent;
+pub(crate) mod create;
+pub(crate) mod delete;
+mod place;
+pub(crate) mod power;
+
+use std::sync::Arc;
+
+use ::work::Failure;
+
+use crate::{Compute, server};
+
+/// Makes this crate's kinds of work runnable.
+pub(crate) fn register(compute: &Compute) {
+    let work = &compute.0.deps.work;
+    let context = Arc::new(compute.clone());
+    work.register::<create::ServerCreate>(Arc::clone(&context));
+    work.register::<delete::ServerDelete>(Arc::clone(&context));
+    work.register::<power::ServerPower>(context);
+}
+
+/// What another service's error means for a step: its own trouble passes, a refusal does not.
+fn failure(error: ::api::Error) -> Failure {
+    if error.status().is_server_error() {
+        tracing::warn!(cause = ?error.cause, "{error}");
+        Failure::Retry(error.message)
+    } else {
+        Failure::Fatal(error.message)
+    }
+}
+
+/// The same where a refusal must not end the operation: undoing and deleting go on until they succeed.
+fn retry(error: ::api::Error) -> Failure {
+    tracing::warn!(cause = ?error.cause, "{error}");
+    Failure::Retry(error.message)
+}
+
+/// The server, which is there as long as work on it is.
+async fn server(compute: &Compute, id: &str) -> Result<server::Server, Failure> {
+    crate::store::servers::server_get(compute.db(), id)
+        .await?
+        .ok_or_else(|| Failure::Fatal(format!("Instance {id} could not be found.")))
+}

@@ -1,0 +1,111 @@
+//! Asking a node's agent.
+
+use std::time::Duration;
+
+use ::work::Failure;
+use protocol::{Answer, Call, Problem, agent_queue};
+
+use crate::Compute;
+
+/// Why an agent did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// It did not answer.
+    #[error("the node's agent does not answer: {0}")]
+    Away(String),
+    /// It answered that it could not.
+    #[error(transparent)]
+    Problem(Problem),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Retry(trouble.to_string())
+    }
+}
+
+/// How long an agent may take, before it counts as away.
+fn limit(call: &Call) -> Duration {
+    Duration::from_secs(match call {
+        Call::ImageFetch { .. } => 30 * 60,
+        Call::DisksCreate { .. } => 10 * 60,
+        Call::ServerStop { grace_seconds, .. } => u64::from(*grace_seconds) + 60,
+        Call::ServerStart { .. } | Call::ServerReboot { .. } => 5 * 60,
+        Call::ServerDelete { .. } | Call::PortsPlug { .. } => 2 * 60,
+        Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. } => 15,
+    })
+}
+
+impl Compute {
+    /// Asks the agent of `host`.
+    pub(crate) async fn ask(&self, host: &str, call: &Call) -> Result<Answer, Trouble> {
+        let limit = limit(call).min(self.options().call_limit);
+        match self.0.deps.rpc.call(&agent_queue(host), call, limit).await {
+            Ok(Answer::Problem(problem)) => Err(Trouble::Problem(problem)),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(Trouble::Away(error.to_string())),
+        }
+    }
+
+    /// Asks the agent on behalf of a server's creation, and stops waiting when the server is to be deleted.
+    pub(crate) async fn ask_for(&self, server_id: &str, host: &str, call: &Call) -> Result<Answer, Trouble> {
+        tokio::select! {
+            answer = self.ask(host, call) => answer,
+            () = self.deleting(server_id) => {
+                Err(Trouble::Problem(Problem::Permanent("the server is to be deleted".to_owned())))
+            }
+        }
+    }
+
+    /// Resolves when the server is on its way out.
+    async fn deleting(&self, server_id: &str) {
+        let mut cancelled = self.0.cancelled.subscribe();
+        loop {
+            if cancelled.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            match crate::store::servers::server_get(self.db(), server_id).await {
+                Ok(Some(server)) if server.task_state != crate::state::DELETING => {}
+                Ok(_) => return,
+                Err(error) => tracing::warn!(?error, "cannot see whether the server is to be deleted"),
+            }
+        }
+    }
+
+    /// Leaves nothing of the server on the node. A node that is down is left alone: when it comes back it reports the
+    /// server and is told to remove it.
+    pub(crate) async fn sweep(&self, host: &str, server_id: &str, attempts: i64) -> Result<(), Failure> {
+        let taps = match self.ports_of(server_id).await {
+            Ok(ports) => ports.iter().map(tap_name).collect(),
+            Err(error) => return Err(super::retry(error)),
+        };
+        let call = Call::ServerDelete { server_id: server_id.to_owned(), taps };
+        match self.ask(host, &call).await {
+            Ok(_) | Err(Trouble::Problem(Problem::NotFound)) => Ok(()),
+            Err(trouble @ Trouble::Away(_)) => {
+                if attempts > 0 || !self.host_is_up(host).await.map_err(super::retry)? {
+                    tracing::warn!(host, server = server_id, "the node is away; it cleans up when it is back");
+                    return Ok(());
+                }
+                Err(trouble.into())
+            }
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Whether the agent of the node reports.
+    pub(crate) async fn host_is_up(&self, host: &str) -> ::api::Result<bool> {
+        Ok(self.nodes().await?.iter().any(|node| node.host == host && self.node_is_up(node)))
+    }
+}
+
+/// The tap of a port, as the node names it.
+fn tap_name(port: &network::PortInfo) -> String {
+    protocol::ServerPort {
+        id: port.id.clone(),
+        network_id: port.network_id.clone(),
+        mac_address: port.mac_address.clone(),
+        mtu: port.mtu,
+    }
+    .tap_name()
+}

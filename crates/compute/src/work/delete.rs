@@ -1,0 +1,96 @@
+//! Removing a server. Its steps are not undone: each is tried until it succeeds.
+
+use ::work::{Failure, Operation, Progress, Step};
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::retry;
+use crate::{Compute, quota, store};
+
+/// Removes a server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerDelete {
+    pub(crate) server_id: String,
+}
+
+impl ServerDelete {
+    pub(crate) fn new(server_id: &str) -> Self {
+        Self { server_id: server_id.to_owned() }
+    }
+}
+
+impl Operation for ServerDelete {
+    const KIND: &'static str = "server_delete";
+    type Context = Compute;
+
+    fn steps() -> &'static [&'static dyn Step<Self>] {
+        &[&Terminate, &Ports, &Allocation, &Forget]
+    }
+}
+
+/// Removes domain, taps and disks. A node that is down does so when it is back.
+struct Terminate;
+
+#[async_trait]
+impl Step<ServerDelete> for Terminate {
+    fn name(&self) -> &'static str {
+        "terminate"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerDelete, to: &mut Progress) -> Result<(), Failure> {
+        let server = store::servers::server_get(compute.db(), &operation.server_id).await?;
+        let Some(server) = server.filter(|server| !server.host.is_empty()) else { return Ok(()) };
+        to.host = Some(server.host.clone());
+        compute.sweep(&server.host, &server.id, to.attempts).await
+    }
+}
+
+/// Deletes the ports that were made for the server and gives the others back.
+struct Ports;
+
+#[async_trait]
+impl Step<ServerDelete> for Ports {
+    fn name(&self) -> &'static str {
+        "ports"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerDelete, _: &mut Progress) -> Result<(), Failure> {
+        compute.0.deps.network.server_ports_delete(&operation.server_id).await.map_err(retry)
+    }
+}
+
+/// Gives the node's resources back.
+struct Allocation;
+
+#[async_trait]
+impl Step<ServerDelete> for Allocation {
+    fn name(&self) -> &'static str {
+        "allocation"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerDelete, _: &mut Progress) -> Result<(), Failure> {
+        compute.0.deps.placement.allocations_release(&operation.server_id).await.map_err(retry)
+    }
+}
+
+/// Marks the server as gone and gives the quota back, in one transaction.
+struct Forget;
+
+#[async_trait]
+impl Step<ServerDelete> for Forget {
+    fn name(&self) -> &'static str {
+        "forget"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerDelete, _: &mut Progress) -> Result<(), Failure> {
+        let Some(server) = store::servers::server_get(compute.db(), &operation.server_id).await? else {
+            return Ok(());
+        };
+        let mut tx = compute.db().begin().await?;
+        if store::servers::server_bury(&mut tx, &server.id, compute.runtime().clock.now()).await? {
+            quota::release(&mut tx, &server.project_id, &server.flavor.0.quota(1)).await.map_err(retry)?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}

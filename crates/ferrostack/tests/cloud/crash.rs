@@ -1,0 +1,151 @@
+//! The program is killed at every step of creating and deleting a server. After a restart the operation completes or is
+//! undone, and nothing is left over.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ferrostack::client::Client;
+use ferrostack::state::State;
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{expect, wait_for};
+
+use crate::fixture::id;
+
+/// The steps of both operations, as users see them in the list of events.
+const CREATE: &[&str] = &["accept", "place", "networks", "image", "disks", "plug", "start", "wire", "activate"];
+const DELETE: &[&str] = &["terminate", "ports", "allocation", "forget"];
+
+/// The program itself, as a process that can be killed.
+struct Process {
+    child: Child,
+    admin: Client,
+}
+
+impl Process {
+    async fn start(dir: &Path, fault: Option<&str>) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ferrostack"));
+        command.arg("--state").arg(dir).args(["up", "--fake", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4"]);
+        command.args(fault.into_iter().flat_map(|fault| ["--fault", fault]));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let state = State::open(Some(dir)).unwrap();
+        let up = state.up().unwrap().unwrap_or_else(|| panic!("the cloud did not start: {ready}"));
+        let password = state.secret("admin-password").unwrap();
+        Self { child, admin: Client::log_in(&up.url, "admin", &password, "admin").await.unwrap() }
+    }
+
+    /// Waits until the fault has killed the process.
+    async fn died(&mut self) {
+        let started = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "the fault never struck");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Makes image, flavor and network once, and returns the body of a request for a server.
+async fn prepare(admin: &Client) -> Value {
+    let body = json!({"name": "image", "disk_format": "raw", "container_format": "bare"});
+    let image = id(&expect(admin, 201, Method::POST, "/image/v2/images", Some(body)).await);
+    let path = format!("/image/v2/images/{image}/file");
+    admin.send(Method::PUT, &path, "application/octet-stream", vec![0; 4096]).await.unwrap();
+    let body = json!({"flavor": {"name": "tiny", "ram": 64, "vcpus": 1, "disk": 1}});
+    let flavor = id(&expect(admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
+    let body = json!({"network": {"name": "net"}});
+    let network = id(&expect(admin, 201, Method::POST, "/network/v2.0/networks", Some(body)).await["network"]);
+    let body = json!({"subnet": {"network_id": network, "cidr": "10.0.0.0/24", "ip_version": 4}});
+    expect(admin, 201, Method::POST, "/network/v2.0/subnets", Some(body)).await;
+    json!({"server": {"name": "s", "imageRef": image, "flavorRef": flavor, "networks": [{"uuid": network}]}})
+}
+
+async fn create(admin: &Client, body: &Value) -> String {
+    let made = expect(admin, 202, Method::POST, "/compute/v2.1/servers", Some(body.clone())).await;
+    format!("/compute/v2.1/servers/{}", id(&made["server"]))
+}
+
+/// Nothing of any server is left: no port, allocation, disk, domain or quota.
+async fn assert_clean(dir: &Path, admin: &Client) {
+    wait_for(admin, "/compute/v2.1/servers", |listed| listed["servers"] == json!([])).await;
+    let ports = "/network/v2.0/ports?device_owner=compute:nova";
+    wait_for(admin, ports, |listed| listed["ports"] == json!([])).await;
+    let absolute = &admin.get("/compute/v2.1/limits").await.unwrap()["limits"]["absolute"];
+    for used in ["totalInstancesUsed", "totalCoresUsed", "totalRAMUsed"] {
+        assert_eq!(absolute[used], 0, "{used}");
+    }
+    let providers = admin.get("/placement/resource_providers").await.unwrap();
+    for provider in providers["resource_providers"].as_array().unwrap() {
+        let path = format!("/placement/resource_providers/{}/usages", id(&json!({"id": provider["uuid"]})));
+        let usages = admin.get(&path).await.unwrap();
+        let used = usages["usages"].as_object().unwrap().values().filter_map(Value::as_i64).sum::<i64>();
+        assert_eq!(used, 0, "{usages}");
+    }
+    let node: Value = serde_json::from_slice(&std::fs::read(dir.join("fake-node.json")).unwrap()).unwrap();
+    for kept in ["servers", "disks", "taps"] {
+        assert!(node[kept].as_object().is_none_or(serde_json::Map::is_empty), "{kept}: {node}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_killed_at_any_step_completes_or_is_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = prepare(&Process::start(dir.path(), None).await.admin).await;
+    for step in CREATE {
+        for moment in ["kill-before", "kill-after"] {
+            let fault = format!("server_create/{step}/{moment}");
+            let mut process = Process::start(dir.path(), Some(&fault)).await;
+            let server = create(&process.admin, &body).await;
+            process.died().await;
+            let process = Process::start(dir.path(), None).await;
+            let settled = wait_for(&process.admin, &server, |s| s["server"]["status"] != "BUILD").await;
+            assert_eq!(settled["server"]["status"], "ACTIVE", "{fault}: {settled}");
+            expect(&process.admin, 204, Method::DELETE, &server, None).await;
+            assert_clean(dir.path(), &process.admin).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_that_fails_at_any_step_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = prepare(&Process::start(dir.path(), None).await.admin).await;
+    for step in CREATE {
+        let fault = format!("server_create/{step}/fail");
+        let process = Process::start(dir.path(), Some(&fault)).await;
+        let server = create(&process.admin, &body).await;
+        let settled = wait_for(&process.admin, &server, |s| s["server"]["status"] != "BUILD").await;
+        assert_eq!(settled["server"]["status"], "ERROR", "{fault}: {settled}");
+        assert!(settled["server"]["fault"]["message"].is_string(), "{fault}: {settled}");
+        expect(&process.admin, 204, Method::DELETE, &server, None).await;
+        assert_clean(dir.path(), &process.admin).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_killed_at_any_step_completes() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = prepare(&Process::start(dir.path(), None).await.admin).await;
+    for step in DELETE {
+        for moment in ["kill-before", "kill-after"] {
+            let fault = format!("server_delete/{step}/{moment}");
+            let mut process = Process::start(dir.path(), Some(&fault)).await;
+            let server = create(&process.admin, &body).await;
+            wait_for(&process.admin, &server, |s| s["server"]["status"] == "ACTIVE").await;
+            expect(&process.admin, 204, Method::DELETE, &server, None).await;
+            process.died().await;
+            let process = Process::start(dir.path(), None).await;
+            assert_clean(dir.path(), &process.admin).await;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The whole cloud over HTTP, on fake drivers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod boot;
+mod crash;
+mod fixture;
+mod quota;
