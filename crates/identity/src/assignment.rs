@@ -155,24 +155,17 @@ impl Identity {
         Ok(places)
     }
 
-    /// The names of everything that some assignments may mention, in five queries.
-    pub(crate) async fn assignment_names(&self) -> Result<Names> {
-        let (db, page) = (&self.0.db, api::Page::default());
-        let mut names = Names::new();
-        for one in user::list(db, Vec::new(), &page).await? {
-            names.insert(("user", one.id), (one.name, Some(one.domain_id)));
-        }
-        for one in group::list(db, Vec::new(), &page).await? {
-            names.insert(("group", one.id), (one.name, Some(one.domain_id)));
-        }
-        for one in project::list(db, Vec::new(), &project::TagFilter::default(), &page).await? {
-            names.insert(("project", one.id), (one.name, Some(one.domain_id)));
-        }
-        for one in domain::list(db, Vec::new(), &page).await? {
-            names.insert(("domain", one.id), (one.name, None));
-        }
-        for one in role::all(db).await? {
-            names.insert(("role", one.id), (one.name, one.domain_id));
+    /// The names of the mentioned things, given as kinds and ids, and of their domains; in five queries at most.
+    pub(crate) async fn assignment_names(&self, mentioned: BTreeSet<(&'static str, String)>) -> Result<Names> {
+        let (mut names, mut mentioned) = (Names::new(), mentioned);
+        // Domains come last: the others bring some.
+        for kind in ["user", "group", "project", "role", "domain"] {
+            let ids: Vec<&str> =
+                mentioned.iter().filter(|(known, _)| *known == kind).map(|(_, id)| id.as_str()).collect();
+            for one in store::names(&self.0.db, kind, &ids).await? {
+                mentioned.extend(one.domain_id.clone().map(|id| ("domain", id)));
+                names.insert((kind, one.id), (one.name, one.domain_id));
+            }
         }
         Ok(names)
     }

@@ -54,7 +54,8 @@ impl Identity {
                 Proof::Token(text) => {
                     let token = self.token_validate(&text).await?;
                     methods = methods.and(Methods::TOKEN).and(token.payload.methods);
-                    let account = user::account(&self.0.db, &token.data.user_id).await?.ok_or_else(refused)?;
+                    let mut account = user::account(&self.0.db, &token.data.user_id).await?.ok_or_else(refused)?;
+                    account.token_generation = token.payload.generation;
                     parent = Some(token);
                     account
                 }
@@ -66,7 +67,8 @@ impl Identity {
         }
         let account = proven.ok_or_else(|| Error::bad_request("auth.identity.methods must name a method."))?;
         let scope = self.scope_resolve(wanted, &account, parent.is_some()).await?;
-        self.token_issue(NewToken { methods, user_id: account.id, scope, parent }).await
+        let (user_id, generation) = (account.id, account.token_generation);
+        self.token_issue(NewToken { methods, user_id, generation, scope, parent }).await
     }
 
     /// The account, if the password is its own. Every other case takes as long and looks the same.

@@ -13,7 +13,12 @@ const INTERFACES: &[&str] = &["public", "internal", "admin"];
 impl Identity {
     /// The catalog as the token's user sees it.
     pub(crate) async fn catalog(&self, token: &TokenData) -> Result<Value> {
-        let directory = self.directory(revision::get(&self.0.db).await?).await?;
+        self.catalog_at(revision::get(&self.0.db).await?, token).await
+    }
+
+    /// The same as of a revision that was just looked up.
+    pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Value> {
+        let directory = self.directory(revision).await?;
         Ok(directory
             .services
             .iter()

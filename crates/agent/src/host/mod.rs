@@ -3,6 +3,7 @@
 
 pub mod children;
 pub mod facts;
+pub mod metadata_proxy;
 pub mod namespace;
 
 mod libvirtd;
@@ -133,6 +134,18 @@ impl Services {
         &self.namespace
     }
 
+    /// Has guests on this node find control's metadata service at its well-known address. Needs OVN.
+    pub async fn metadata_start(&self, runtime: &Runtime, url: &str, secret: &str) -> Result<()> {
+        let options = metadata_proxy::Options {
+            switch: self.switch.clone(),
+            southbound: self.southbound(),
+            namespace: self.namespace.clone(),
+            url: url.to_owned(),
+            secret: secret.to_owned(),
+        };
+        metadata_proxy::start(runtime, options).await
+    }
+
     /// The daemons, and whether each lives.
     pub fn status(&self) -> Vec<(&'static str, bool)> {
         self.children.status()
@@ -157,6 +170,7 @@ impl Services {
             tracing::warn!(%problem, "guests may still run");
         }
         self.children.stop().await;
+        metadata_proxy::namespaces_remove(&self.namespace)?;
         self.namespace.remove().context("the network namespace stays")
     }
 }

@@ -106,7 +106,6 @@ impl Ports for OvsPorts {
 fn switch_port(server: &ServerSpec, port: &ServerPort) -> SwitchPort {
     SwitchPort {
         name: port.tap_name(),
-        kind: "",
         external_ids: vec![
             ("iface-id", port.id.clone()),
             ("iface-status", "active".to_owned()),

@@ -15,12 +15,10 @@ const SETTLE_LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone)]
 pub(crate) struct Switch(pub(crate) Client);
 
-/// A port as its bridge knows it.
+/// A device that is there, as its bridge knows it.
 #[derive(Debug, Clone)]
 pub(crate) struct SwitchPort {
     pub(crate) name: String,
-    /// `internal` has the switch make the device; an empty type takes one that is there.
-    pub(crate) kind: &'static str,
     pub(crate) external_ids: Vec<(&'static str, String)>,
 }
 
@@ -32,14 +30,8 @@ impl Switch {
             transaction.insert("Open_vSwitch", Row::new());
             self.0.transact(DATABASE, transaction).await?;
         }
-        let keys = Value::set(settings.iter().map(|(key, _)| (*key).to_owned()));
-        let pairs = Value::map(settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let mut transaction = Transaction::new();
-        transaction.mutate(
-            "Open_vSwitch",
-            [],
-            [Mutation::delete("external_ids", keys), Mutation::insert("external_ids", pairs)],
-        );
+        transaction.mutate("Open_vSwitch", [], external_ids(settings));
         self.0.transact(DATABASE, transaction).await.map(drop)
     }
 
@@ -65,19 +57,19 @@ impl Switch {
     /// Has the port in the bridge, in one transaction; one that is there gets the external ids.
     pub(crate) async fn port_ensure(&self, bridge: &str, wanted: &SwitchPort) -> Result<()> {
         let name = || Condition::equal("name", wanted.name.as_str());
-        let ids = || Value::map(wanted.external_ids.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let known = self.0.select(DATABASE, "Port", [name()], &["_uuid"]).await?;
         let mut transaction = Transaction::new();
         if known.is_empty() {
-            let row =
-                Row::new().with("name", wanted.name.as_str()).with("type", wanted.kind).with("external_ids", ids());
+            let ids = wanted.external_ids.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+            let row = Row::new().with("name", wanted.name.as_str()).with("external_ids", Value::map(ids));
             let interface = transaction.insert("Interface", row);
             let row = Row::new().with("name", wanted.name.as_str()).with("interfaces", Value::set([interface]));
             let port = transaction.insert("Port", row);
             let into = [Mutation::insert("ports", Value::set([port]))];
             transaction.mutate("Bridge", [Condition::equal("name", bridge)], into);
         } else {
-            transaction.update("Interface", [name()], Row::new().with("external_ids", ids()));
+            // Others keep their own there.
+            transaction.mutate("Interface", [name()], external_ids(&wanted.external_ids));
         }
         self.0.transact(DATABASE, transaction).await.map(drop)
     }
@@ -135,6 +127,13 @@ impl Switch {
             tokio::time::sleep(SETTLE_LOOK).await;
         }
     }
+}
+
+/// Sets external ids among others.
+fn external_ids(pairs: &[(&str, String)]) -> [Mutation; 2] {
+    let keys = Value::set(pairs.iter().map(|(key, _)| (*key).to_owned()));
+    let pairs = Value::map(pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    [Mutation::delete("external_ids", keys), Mutation::insert("external_ids", pairs)]
 }
 
 fn one(rows: &[Row]) -> Result<&Row> {

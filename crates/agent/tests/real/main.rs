@@ -3,6 +3,8 @@
 //! Runs as root where `setup/install runtime` and `guest/build` were run, and says so where it does not.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "these are tests")]
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -78,7 +80,7 @@ fn server(image: ImageSource) -> ServerSpec {
             mac_address: "fa:16:3e:00:00:01".to_owned(),
             mtu: 1442,
         }],
-        config_drive: Some(BTreeMap::from([("openstack/latest/meta_data.json".to_owned(), "e30=".to_owned())])),
+        config_drive: Some(BTreeMap::from([("nothing/of/interest".to_owned(), "e30=".to_owned())])),
         extra_specs: BTreeMap::new(),
         image_properties: BTreeMap::new(),
     }
@@ -113,12 +115,11 @@ async fn a_guest_boots_is_restarted_stops_and_leaves_nothing() {
     };
     let dir = tempfile::tempdir().unwrap();
     let namespace = format!("fst{}", &uuid()[..8]);
-    let mut options = Options::new(dir.path().join("node"), "node-1", &namespace);
-    options.ovn = false;
+    let options = Options::new(dir.path().join("node"), "node-1", &namespace);
     let first = Runtime::default();
     let services = Services::start(first.clone(), options.clone()).await.unwrap();
     let drivers = services.drivers(VirtType::Qemu).unwrap();
-    let outcome = std::panic::AssertUnwindSafe(lives(&drivers, image, content));
+    let outcome = std::panic::AssertUnwindSafe(lives(&services, &first, &drivers, image, content));
     let outcome = futures_util::FutureExt::catch_unwind(outcome).await;
     let survives = if outcome.is_ok() { survives(&first, &services, options).await } else { services };
     survives.stop().await.unwrap();
@@ -135,7 +136,7 @@ async fn a_guest_boots_is_restarted_stops_and_leaves_nothing() {
 }
 
 /// The life of a server, from its image to its end.
-async fn lives(drivers: &Drivers, image: ImageSource, content: Vec<u8>) {
+async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image: ImageSource, content: Vec<u8>) {
     let Drivers { hypervisor, disks, ports } = drivers;
     let info = hypervisor.info().await.unwrap();
     assert!(info.hypervisor_version > 1_000_000 && info.resources.memory_mb > 0, "{info:?}");
@@ -144,6 +145,9 @@ async fn lives(drivers: &Drivers, image: ImageSource, content: Vec<u8>) {
     // It is there: nobody is asked again.
     disks.image_fetch(&image, "http://127.0.0.1:1/", "ticket").await.unwrap();
     let server = server(image);
+    network::network_make(&services.northbound(), &server).await;
+    let (url, mut asked) = network::metadata_serve().await;
+    services.metadata_start(runtime, &url, "secret").await.unwrap();
     let (id, tap) = (server.id.clone(), server.ports[0].tap_name());
     for _ in 0..2 {
         disks.disks_create(&server).await.unwrap();
@@ -153,6 +157,9 @@ async fn lives(drivers: &Drivers, image: ImageSource, content: Vec<u8>) {
     assert_eq!(changes.recv().await.unwrap(), id);
     assert_eq!(hypervisor.server_state(&id).await, Ok(PowerState::Running));
     let booted = console_says(drivers, &id, "login:", 0).await;
+    let question = tokio::time::timeout(Duration::from_secs(60), asked.recv()).await.unwrap().unwrap();
+    assert!(question.contains(&format!("x-forwarded-for: {}", network::ADDRESS)), "{question}");
+    assert!(question.contains(&format!("x-network-id: {}", server.ports[0].network_id)), "{question}");
     let screen = hypervisor.console_address(&id, ConsoleKind::Vnc).await.unwrap();
     let mut greeting = [0; 4];
     UnixStream::connect(&screen).await.unwrap().read_exact(&mut greeting).await.unwrap();

@@ -12,6 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use identity::{Bootstrap, Identity};
 use jiff::{SignedDuration, Timestamp};
+use placement::Placement;
 use policy::Policy;
 use protocol::{NodeReport, Resources};
 use runtime::{Clock, Ids, Runtime};
@@ -20,6 +21,7 @@ use tower::ServiceExt as _;
 
 pub struct Cloud {
     pub compute: Compute,
+    pub placement: Placement,
     pub db: Db,
     pub runtime: Runtime,
     pub admin: User,
@@ -64,7 +66,7 @@ impl Cloud {
         let dir = tempfile::tempdir().unwrap();
         let start = "2026-11-21T04:00:00Z".parse().unwrap();
         let runtime = Runtime { clock: Clock::manual(start), ids: Ids::seeded(1), ..Runtime::default() };
-        let rules = [identity::BASE_RULES, identity::RULES, compute::RULES];
+        let rules = [identity::BASE_RULES, identity::RULES, placement::RULES, compute::RULES];
         let policy = Arc::new(Policy::new(&rules).unwrap());
         let mut options = identity::Options::new(dir.path().join("keys"));
         options.bcrypt_rounds = 4;
@@ -83,8 +85,9 @@ impl Cloud {
         let member = user(&db, &identity, "mia", "red", "member").await;
         let reader = user(&db, &identity, "rita", "red", "reader").await;
         let stranger = user(&db, &identity, "sam", "blue", "member").await;
-        let compute = compute(&db, &runtime, identity, dir.path()).await;
-        Self { router: compute.router(), compute, db, runtime, admin, member, reader, stranger, _dir: dir }
+        let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
+        let compute = compute(&db, &runtime, identity, placement.clone(), dir.path()).await;
+        Self { router: compute.router(), compute, placement, db, runtime, admin, member, reader, stranger, _dir: dir }
     }
 
     pub fn later(&self, seconds: i64) {
@@ -113,21 +116,25 @@ impl Cloud {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Somebody whose token is worth nothing.
+    pub fn nobody(&self) -> User {
+        User { token: "nonsense".into() }
+    }
+
     pub async fn get(&self, user: &User, version: &str, path: &str) -> Answer {
         self.ask(user, version, &format!("GET {path}"), Value::Null).await
     }
 }
 
 pub fn migrations() -> Vec<db::Migration> {
-    [identity::MIGRATIONS, work::MIGRATIONS, compute::MIGRATIONS].concat()
+    [identity::MIGRATIONS, placement::MIGRATIONS, work::MIGRATIONS, compute::MIGRATIONS].concat()
 }
 
-async fn compute(db: &Db, runtime: &Runtime, identity: Identity, dir: &Path) -> Compute {
+async fn compute(db: &Db, runtime: &Runtime, identity: Identity, placement: Placement, dir: &Path) -> Compute {
     let bus: Arc<dyn bus::Bus> = Arc::new(bus::InProcess::default());
     let rpc = bus::rpc::Client::new(Arc::clone(&bus), runtime.clone()).await.unwrap();
     let work = work::Work::new(db.clone(), runtime.clone(), work::Options::default());
     let (db, runtime) = (db.clone(), runtime.clone());
-    let placement = placement::Placement::new(db.clone(), runtime.clone(), identity.clone());
     let options = image::Options::new(dir.join("images"), "key");
     let image = image::Image::new(db.clone(), runtime.clone(), identity.clone(), options);
     let (backend, options) = (network::Backend::Fake, network::Options::default());

@@ -5,5 +5,6 @@ mod cloud;
 mod flavors;
 mod key_pairs;
 mod quotas;
+mod refusals;
 mod services;
 mod storage;

@@ -92,7 +92,6 @@ async fn old_clients_name_service_and_action() {
 }
 
 #[tokio::test]
-#[ignore = "placement has no provider yet"]
 async fn a_deleted_service_takes_its_node_along() {
     let cloud = cloud().await;
     let listed = cloud.get(&cloud.admin, "2.53", "/v2.1/os-services?host=two").await.expect(200);
@@ -111,7 +110,6 @@ async fn a_deleted_service_takes_its_node_along() {
 }
 
 #[tokio::test]
-#[ignore = "placement has no provider yet"]
 async fn each_microversion_shows_its_fields_of_nodes() {
     let cloud = cloud().await;
     let admin = &cloud.admin;
@@ -184,4 +182,26 @@ async fn the_control_process_is_in_the_list_too() {
     assert_eq!(services["services"][0]["zone"], "internal");
     assert_eq!(services["services"][0]["state"], "up");
     assert!(cloud.runtime.tasks.stop(std::time::Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn placement_learns_what_nodes_have() {
+    let cloud = cloud().await;
+    let node = cloud.compute.nodes().await.unwrap().remove(0);
+    let known = async || {
+        let ids = [node.id.clone()];
+        cloud.placement.provider_summaries(&ids).await.unwrap().remove(&node.id)
+    };
+    let summary = known().await.unwrap();
+    let capacity = |class: &str| summary.resources[class].capacity;
+    // Processors 16 times, memory without the host's own half a GiB 1.5 times, disk as it is.
+    assert_eq!((capacity("VCPU"), capacity("MEMORY_MB"), capacity("DISK_GB")), (128, 23_808, 100));
+    assert_eq!(summary.traits, ["COMPUTE_NODE"]);
+    let mut grown = report("one");
+    grown.resources.disk_gb = 200;
+    cloud.compute.node_report(&grown).await.unwrap();
+    assert_eq!(known().await.unwrap().resources["DISK_GB"].capacity, 200);
+    let delete = format!("DELETE /v2.1/os-services/{}", node.service_id);
+    cloud.ask(&cloud.admin, "2.53", &delete, Value::Null).await.expect(204);
+    assert!(known().await.is_none_or(|summary| summary.resources.is_empty()));
 }

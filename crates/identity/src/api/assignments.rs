@@ -32,19 +32,45 @@ async fn assignment_list(
         let domain_id = &caller.token.domain_id;
         caller.allow("identity:list_role_assignments", &Target::new().with("target.domain_id", domain_id))?;
     }
-    let names =
-        if query.flag("include_names")?.unwrap_or(false) { Some(identity.assignment_names().await?) } else { None };
-    let shape = Shape { links: &links, names: names.as_ref() };
+    let with_names = query.flag("include_names")?.unwrap_or(false);
     let shown: Vec<Value> = if query.flag("effective")?.unwrap_or(false) {
         if wanted.group_id.is_some() {
             return Err(Error::bad_request("group.id and effective do not go together: leave one out."));
         }
-        identity.assignment_list_effective(&wanted).await?.iter().map(|one| shape.effective(one)).collect()
+        let all = identity.assignment_list_effective(&wanted).await?;
+        let mentioned = all
+            .iter()
+            .flat_map(|one| [("user", &one.user_id), (kind(&one.target_type), &one.target_id), ("role", &one.role_id)]);
+        let names = names(&identity, with_names, mentioned).await?;
+        let shape = Shape { links: &links, names: &names };
+        all.iter().map(|one| shape.effective(one)).collect()
     } else {
-        identity.assignment_list(&wanted).await?.iter().map(|one| shape.given(one)).collect()
+        let all = identity.assignment_list(&wanted).await?;
+        let mentioned = all.iter().flat_map(|one| {
+            [(kind(&one.actor_type), &one.actor_id), (kind(&one.target_type), &one.target_id), ("role", &one.role_id)]
+        });
+        let names = names(&identity, with_names, mentioned).await?;
+        let shape = Shape { links: &links, names: &names };
+        all.iter().map(|one| shape.given(one)).collect()
     };
     let here = links.to("/v3/role_assignments");
     Ok(Json(json!({"role_assignments": shown, "links": {"self": here, "next": null, "previous": null}})))
+}
+
+/// The names of what is mentioned, if they are asked for.
+async fn names(
+    identity: &Identity,
+    wanted: bool,
+    mentioned: impl Iterator<Item = (&'static str, &String)>,
+) -> Result<Names> {
+    if !wanted {
+        return Ok(Names::new());
+    }
+    identity.assignment_names(mentioned.map(|(kind, id)| (kind, id.clone())).collect()).await
+}
+
+fn kind(stored: &str) -> &'static str {
+    ["user", "group", "project", "domain"].into_iter().find(|kind| *kind == stored).unwrap_or("system")
 }
 
 fn wanted(query: &Query) -> Result<(Wanted, bool)> {
@@ -72,7 +98,8 @@ fn wanted(query: &Query) -> Result<(Wanted, bool)> {
 
 struct Shape<'a> {
     links: &'a Links,
-    names: Option<&'a Names>,
+    /// Empty when they are not asked for.
+    names: &'a Names,
 }
 
 impl Shape<'_> {
@@ -130,7 +157,7 @@ impl Shape<'_> {
     /// An id, with name and domain when they are asked for.
     fn thing(&self, kind: &'static str, id: &str) -> Value {
         let mut thing = json!({"id": id});
-        let find = |kind, id: &str| self.names.and_then(|names| names.get(&(kind, id.to_owned())));
+        let find = |kind, id: &str| self.names.get(&(kind, id.to_owned()));
         if let Some((name, domain_id)) = find(kind, id) {
             thing["name"] = json!(name);
             if let Some(domain_id) = domain_id {

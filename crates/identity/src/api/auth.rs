@@ -36,6 +36,7 @@ async fn project_list(
 ) -> Result<Json<Value>> {
     caller.allow("identity:get_auth_projects", &Target::new())?;
     let found = identity.project_list_of_user(&caller.token.user_id, true).await?;
+    let found = list.behind_marker(found, |project| &project.id);
     projects::answer(&identity, &links, &list, found).await
 }
 
@@ -47,6 +48,7 @@ async fn domain_list(
 ) -> Result<Json<Value>> {
     caller.allow("identity:get_auth_domains", &Target::new())?;
     let domains = identity.domain_list_of_user(&caller.token.user_id).await?;
+    let domains = list.behind_marker(domains, |domain| &domain.id);
     Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&links, domain)))
 }
 

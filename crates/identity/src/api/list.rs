@@ -57,6 +57,15 @@ impl Listing {
         asked.or_else(|| if caller.has_role("admin") { None } else { caller.token.domain_id.clone() })
     }
 
+    /// The rows behind the marker, of a list that is always read as a whole.
+    pub fn behind_marker<T>(&self, mut rows: Vec<T>, id: impl Fn(&T) -> &str) -> Vec<T> {
+        let Some(marker) = &self.page.marker else { return rows };
+        match rows.iter().position(|row| id(row) == marker) {
+            Some(at) => rows.split_off(at + 1),
+            None => Vec::new(),
+        }
+    }
+
     /// The answer: the rows of this page, and where the next one is.
     pub fn answer<T>(
         &self,

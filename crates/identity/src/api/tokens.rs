@@ -234,7 +234,7 @@ async fn document(identity: &Identity, token: &Token, with_catalog: bool) -> Res
     if !token.roles.is_empty() {
         body["roles"] = token.roles.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
         if with_catalog {
-            body["catalog"] = identity.catalog(data).await?;
+            body["catalog"] = identity.catalog_at(token.revision, data).await?;
         }
     }
     Ok(json!({"token": body}))

@@ -124,6 +124,7 @@ async fn project_list(
 ) -> Result<Json<Value>> {
     allowed(&identity, &caller, "identity:list_user_projects", &id).await?;
     let found = identity.project_list_of_user(&id, false).await?;
+    let found = list.behind_marker(found, |project| &project.id);
     projects::answer(&identity, &links, &list, found).await
 }
 

@@ -13,6 +13,15 @@ db::row! {
     }
 }
 
+db::row! {
+    /// What a thing is called.
+    pub(crate) struct Name {
+        pub id: String,
+        pub name: String,
+        pub domain_id: Option<String>,
+    }
+}
+
 /// Which assignments a list asks for; absent means any.
 #[derive(Debug, Default)]
 pub(crate) struct Wanted {
@@ -144,4 +153,22 @@ pub(crate) async fn domains_of_user(on: impl Into<On<'_>>, user_id: &str) -> Res
     .bind(user_id);
     sql.push(MINE).push(") ORDER BY name, id");
     sql.all(on).await
+}
+
+/// The names of things of one kind.
+pub(crate) async fn names(db: &db::Db, kind: &str, ids: &[&str]) -> Result<Vec<Name>> {
+    let mut names = Vec::new();
+    // As many parameters as every engine takes.
+    for ids in ids.chunks(1000) {
+        let mut sql = sql(match kind {
+            "user" => "SELECT id, name, domain_id FROM identity_users WHERE id IN ",
+            "group" => "SELECT id, name, domain_id FROM identity_groups WHERE id IN ",
+            "project" => "SELECT id, name, domain_id FROM identity_projects WHERE id IN ",
+            "role" => "SELECT id, name, domain_id FROM identity_roles WHERE id IN ",
+            _ => "SELECT id, name, NULL AS domain_id FROM identity_domains WHERE id IN ",
+        });
+        sql.push_list(ids.iter().copied());
+        names.extend(sql.all::<Name>(db).await?);
+    }
+    Ok(names)
 }

@@ -24,6 +24,8 @@ const LONGEST: usize = 512;
 pub(crate) struct Token {
     pub data: Arc<TokenData>,
     pub payload: Payload,
+    /// The revision at which it was looked up; while the token is served from memory, the current one.
+    pub revision: i64,
     pub user_domain_name: String,
     /// The name of the scope's domain, or of the domain that the project is in.
     pub domain_name: Option<String>,
@@ -40,6 +42,8 @@ pub(crate) fn refused() -> Error {
 pub(crate) struct NewToken {
     pub methods: Methods,
     pub user_id: String,
+    /// The user's token generation when the proof was checked, so that a change since then ends this token too.
+    pub generation: i64,
     pub scope: Scope,
     /// The token that it is made from; the new one does not outlive it and joins its chain.
     pub parent: Option<Arc<Token>>,
@@ -54,9 +58,10 @@ impl Identity {
 
     /// A token of the user on the project, for tests and for the cloud's own use.
     pub async fn token_for_user(&self, user_id: &str, project_id: &str) -> Result<String> {
-        let scope = Scope::Project(project_id.to_owned());
+        let account = user::account(&self.0.db, user_id).await?.ok_or_else(refused)?;
+        let (generation, scope) = (account.token_generation, Scope::Project(project_id.to_owned()));
         let (text, _) = self
-            .token_issue(NewToken { methods: Methods::PASSWORD, user_id: user_id.to_owned(), scope, parent: None })
+            .token_issue(NewToken { methods: Methods::PASSWORD, user_id: account.id, generation, scope, parent: None })
             .await?;
         Ok(text)
     }
@@ -64,7 +69,6 @@ impl Identity {
     /// Makes a token, if the user may have one for that scope.
     pub(crate) async fn token_issue(&self, new: NewToken) -> Result<(String, Arc<Token>)> {
         let runtime = &self.0.runtime;
-        let account = user::account(&self.0.db, &new.user_id).await?.ok_or_else(refused)?;
         let issued_at = runtime.clock.now();
         let payload = Payload {
             methods: new.methods,
@@ -77,7 +81,7 @@ impl Identity {
             },
             audit_id: runtime.ids.bytes(),
             chain_id: new.parent.map(|parent| parent.payload.chain_id.unwrap_or(parent.payload.audit_id)),
-            generation: account.token_generation,
+            generation: new.generation,
         };
         let ring = self.0.keys.ring();
         let text = ring.seal(&payload.encode());
@@ -141,7 +145,7 @@ impl Identity {
             return Err(refused());
         }
         data.roles = roles.iter().map(|(_, name)| name.clone()).collect();
-        Ok(Token { data: Arc::new(data), payload, user_domain_name: account.domain_name, domain_name, roles })
+        Ok(Token { data: Arc::new(data), payload, revision, user_domain_name: account.domain_name, domain_name, roles })
     }
 
     /// Fills in the scope; gives its domain's name and the roles that the user has there.

@@ -7,7 +7,10 @@ use crate::cloud::{Cloud, PASSWORD, by_password, token_of};
 
 #[tokio::test]
 async fn users_see_themselves_and_nothing_else() {
-    let cloud = Cloud::new().await;
+    users_see_themselves_and_nothing_else_on(&Cloud::new().await).await;
+}
+
+pub async fn users_see_themselves_and_nothing_else_on(cloud: &Cloud) {
     let (user, project) = cloud.user("member").await;
     let token = cloud.token(&user, &project).await;
     cloud.get(&token, &format!("/v3/users/{}", user.id)).await.expect(200);
@@ -24,7 +27,10 @@ async fn users_see_themselves_and_nothing_else() {
 /// Every route that needs more than a valid token, from the side of someone who has nothing to do with its target.
 #[tokio::test]
 async fn strangers_are_refused_everywhere() {
-    let cloud = Cloud::new().await;
+    strangers_are_refused_everywhere_on(&Cloud::new().await).await;
+}
+
+pub async fn strangers_are_refused_everywhere_on(cloud: &Cloud) {
     let admin = &cloud.admin;
     let (u, p, r) = (admin.user_id.as_str(), admin.project_id.as_str(), admin.role_id.as_str());
     let group = json!({"group": {"name": "g"}});
@@ -95,7 +101,10 @@ async fn strangers_are_refused_everywhere() {
 
 #[tokio::test]
 async fn a_manager_of_a_domain_stays_in_it() {
-    let cloud = Cloud::new().await;
+    a_manager_of_a_domain_stays_in_it_on(&Cloud::new().await).await;
+}
+
+pub async fn a_manager_of_a_domain_stays_in_it_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let domain = cloud.post(&admin, "/v3/domains", json!({"domain": {"name": "d"}})).await.expect(201);
     let domain = domain["domain"]["id"].as_str().unwrap().to_owned();
@@ -132,7 +141,10 @@ async fn a_manager_of_a_domain_stays_in_it() {
 
 #[tokio::test]
 async fn roles_come_by_groups_inheritance_and_implication() {
-    let cloud = Cloud::new().await;
+    roles_come_by_groups_inheritance_and_implication_on(&Cloud::new().await).await;
+}
+
+pub async fn roles_come_by_groups_inheritance_and_implication_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let (user, project) = cloud.user("reader").await;
     let group = cloud.post(&admin, "/v3/groups", json!({"group": {"name": "g"}})).await.expect(201);
@@ -155,6 +167,12 @@ async fn roles_come_by_groups_inheritance_and_implication() {
     assert_eq!(roles(&project).await, ["reader"]);
     let found = cloud.get(&admin, &format!("/v3/users/{}/projects", user.id)).await.expect(200);
     assert_eq!(found["projects"].as_array().unwrap().len(), 2);
+    let path_of_first = format!("/v3/users/{}/projects?limit=1", user.id);
+    let first = cloud.get(&admin, &path_of_first).await.expect(200);
+    let next = first["links"]["next"].as_str().unwrap().strip_prefix("http://cloud:8080/identity").unwrap();
+    let second = cloud.get(&admin, next).await.expect(200);
+    assert_eq!(second["projects"][0], found["projects"][1]);
+    assert_eq!(second["links"]["next"], json!(null));
     let query = format!("effective&user.id={}&scope.project.id={child}&include_names", user.id);
     let body = cloud.get(&admin, &format!("/v3/role_assignments?{query}")).await.expect(200);
     let mut names: Vec<&Value> =
@@ -172,7 +190,10 @@ async fn roles_come_by_groups_inheritance_and_implication() {
 
 #[tokio::test]
 async fn assignments_are_listed_as_given() {
-    let cloud = Cloud::new().await;
+    assignments_are_listed_as_given_on(&Cloud::new().await).await;
+}
+
+pub async fn assignments_are_listed_as_given_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let (user, project) = cloud.user("member").await;
     let list = async |query: &str| {
@@ -182,6 +203,9 @@ async fn assignments_are_listed_as_given() {
     let mine = list(&format!("user.id={}", user.id)).await;
     assert_eq!(mine.len(), 1);
     assert_eq!(mine[0]["scope"]["project"]["id"], json!(project));
+    let named = list(&format!("user.id={}&include_names=True", user.id)).await;
+    assert_eq!(named[0]["user"]["name"], json!(user.name));
+    assert_eq!(named[0]["scope"]["project"]["domain"]["name"], "Default");
     assert_eq!(list("scope.system=all").await[0]["scope"], json!({"system": {"all": true}}));
     assert_eq!(list(&format!("role.id={}", cloud.admin.role_id)).await.len(), 2);
     cloud.get(&admin, "/v3/role_assignments?scope.system=all&scope.project.id=x").await.expect(400);
@@ -193,7 +217,10 @@ async fn assignments_are_listed_as_given() {
 
 #[tokio::test]
 async fn implications_can_be_changed() {
-    let cloud = Cloud::new().await;
+    implications_can_be_changed_on(&Cloud::new().await).await;
+}
+
+pub async fn implications_can_be_changed_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let (member, reader) = (cloud.role("member").await, cloud.role("reader").await);
     let (user, project) = cloud.user("member").await;

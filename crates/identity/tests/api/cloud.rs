@@ -44,12 +44,6 @@ impl Answer {
     }
 }
 
-pub async fn sqlite(dir: &tempfile::TempDir) -> Db {
-    let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
-    db.migrate(identity::MIGRATIONS).await.unwrap();
-    db
-}
-
 pub fn bootstrap() -> Bootstrap {
     let service = |kind: &str, name: &str, path: &str| BootstrapService {
         kind: kind.into(),
@@ -69,9 +63,20 @@ pub fn bootstrap() -> Bootstrap {
 }
 
 impl Cloud {
+    /// A cloud over SQLite.
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let db = sqlite(&dir).await;
+        let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
+        db.migrate(identity::MIGRATIONS).await.unwrap();
+        Self::start(db, dir).await
+    }
+
+    /// A cloud over that database, which has its schema.
+    pub async fn over(db: Db) -> Self {
+        Self::start(db, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start(db: Db, dir: tempfile::TempDir) -> Self {
         let start = "2026-11-21T04:00:00Z".parse().unwrap();
         let runtime = Runtime { clock: Clock::manual(start), ids: Ids::seeded(1), ..Runtime::default() };
         let identity = copy(&db, &runtime, &dir);

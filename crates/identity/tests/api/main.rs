@@ -3,5 +3,7 @@
 
 mod access;
 mod cloud;
+mod postgres;
 mod resources;
+mod speed;
 mod tokens;

@@ -4,7 +4,10 @@ use crate::cloud::{Cloud, PASSWORD};
 
 #[tokio::test]
 async fn clients_find_the_api() {
-    let cloud = Cloud::new().await;
+    clients_find_the_api_on(&Cloud::new().await).await;
+}
+
+pub async fn clients_find_the_api_on(cloud: &Cloud) {
     let list = cloud.get("", "/").await.expect(300);
     assert_eq!(list["versions"]["values"][0]["id"], "v3.14");
     assert_eq!(list["versions"]["values"][0]["links"][0]["href"], "http://cloud:8080/identity/v3/");
@@ -15,7 +18,10 @@ async fn clients_find_the_api() {
 /// Makes, shows, lists, finds by name, renames and deletes one of each kind of thing.
 #[tokio::test]
 async fn everything_can_be_made_found_changed_and_deleted() {
-    let cloud = Cloud::new().await;
+    everything_can_be_made_found_changed_and_deleted_on(&Cloud::new().await).await;
+}
+
+pub async fn everything_can_be_made_found_changed_and_deleted_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     for (kind, extra) in [
         ("domain", json!({"enabled": false})),
@@ -59,7 +65,10 @@ async fn everything_can_be_made_found_changed_and_deleted() {
 
 #[tokio::test]
 async fn bad_bodies_name_the_field() {
-    let cloud = Cloud::new().await;
+    bad_bodies_name_the_field_on(&Cloud::new().await).await;
+}
+
+pub async fn bad_bodies_name_the_field_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     for (path, body, word) in [
         ("/v3/users", json!({"user": {}}), "name"),
@@ -84,7 +93,10 @@ async fn bad_bodies_name_the_field() {
 
 #[tokio::test]
 async fn lists_come_in_pages() {
-    let cloud = Cloud::new().await;
+    lists_come_in_pages_on(&Cloud::new().await).await;
+}
+
+pub async fn lists_come_in_pages_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     for number in 0..5 {
         let body = json!({"user": {"name": format!("user{number}")}});
@@ -102,7 +114,10 @@ async fn lists_come_in_pages() {
 
 #[tokio::test]
 async fn projects_stand_in_trees() {
-    let cloud = Cloud::new().await;
+    projects_stand_in_trees_on(&Cloud::new().await).await;
+}
+
+pub async fn projects_stand_in_trees_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let make = async |name: &str, parent: &str| {
         let body = json!({"project": {"name": name, "domain_id": "default", "parent_id": parent}});
@@ -132,7 +147,10 @@ async fn projects_stand_in_trees() {
 
 #[tokio::test]
 async fn tags_are_kept_and_searched() {
-    let cloud = Cloud::new().await;
+    tags_are_kept_and_searched_on(&Cloud::new().await).await;
+}
+
+pub async fn tags_are_kept_and_searched_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     for (name, tags) in [("one", json!(["a", "b"])), ("two", json!(["b"])), ("three", json!([]))] {
         cloud.post(&admin, "/v3/projects", json!({"project": {"name": name, "tags": tags}})).await.expect(201);
@@ -158,7 +176,10 @@ async fn tags_are_kept_and_searched() {
 
 #[tokio::test]
 async fn an_enabled_domain_stays_and_a_deleted_one_takes_all_with_it() {
-    let cloud = Cloud::new().await;
+    an_enabled_domain_stays_and_a_deleted_one_takes_all_with_it_on(&Cloud::new().await).await;
+}
+
+pub async fn an_enabled_domain_stays_and_a_deleted_one_takes_all_with_it_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let domain = cloud.post(&admin, "/v3/domains", json!({"domain": {"name": "d"}})).await.expect(201);
     let id = domain["domain"]["id"].as_str().unwrap().to_owned();
@@ -179,7 +200,10 @@ async fn an_enabled_domain_stays_and_a_deleted_one_takes_all_with_it() {
 
 #[tokio::test]
 async fn the_catalog_follows_services_and_endpoints() {
-    let cloud = Cloud::new().await;
+    the_catalog_follows_services_and_endpoints_on(&Cloud::new().await).await;
+}
+
+pub async fn the_catalog_follows_services_and_endpoints_on(cloud: &Cloud) {
     let admin = cloud.admin().await;
     let service =
         cloud.post(&admin, "/v3/services", json!({"service": {"type": "dns", "name": "d"}})).await.expect(201);

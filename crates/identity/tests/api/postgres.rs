@@ -1,0 +1,44 @@
+//! Every test of this program once more over PostgreSQL; in one process, so that one server is enough.
+
+use db::{Db, Options};
+
+use crate::cloud::Cloud;
+use crate::{access, resources, tokens};
+
+async fn cloud() -> Cloud {
+    let address = db::testing::postgres_database().await;
+    let db = Db::open(&Options::Postgres(address)).await.unwrap();
+    db.migrate(identity::MIGRATIONS).await.unwrap();
+    Cloud::over(db).await
+}
+
+#[tokio::test]
+async fn all_of_it_works_over_postgresql() {
+    resources::clients_find_the_api_on(&cloud().await).await;
+    resources::everything_can_be_made_found_changed_and_deleted_on(&cloud().await).await;
+    resources::bad_bodies_name_the_field_on(&cloud().await).await;
+    resources::lists_come_in_pages_on(&cloud().await).await;
+    resources::projects_stand_in_trees_on(&cloud().await).await;
+    resources::tags_are_kept_and_searched_on(&cloud().await).await;
+    resources::an_enabled_domain_stays_and_a_deleted_one_takes_all_with_it_on(&cloud().await).await;
+    resources::the_catalog_follows_services_and_endpoints_on(&cloud().await).await;
+    access::users_see_themselves_and_nothing_else_on(&cloud().await).await;
+    access::strangers_are_refused_everywhere_on(&cloud().await).await;
+    access::a_manager_of_a_domain_stays_in_it_on(&cloud().await).await;
+    access::roles_come_by_groups_inheritance_and_implication_on(&cloud().await).await;
+    access::assignments_are_listed_as_given_on(&cloud().await).await;
+    access::implications_can_be_changed_on(&cloud().await).await;
+    tokens::a_password_gives_a_token_that_others_accept_on(&cloud().await).await;
+    tokens::bootstrap_twice_changes_only_what_differs_on(&cloud().await).await;
+    tokens::every_scope_says_what_it_is_on(&cloud().await).await;
+    tokens::refusals_look_the_same_on(&cloud().await).await;
+    tokens::malformed_requests_name_the_field_on(&cloud().await).await;
+    tokens::a_token_made_from_a_token_joins_its_chain_and_does_not_outlive_it_on(&cloud().await).await;
+    tokens::a_token_ends_with_its_time_on(&cloud().await).await;
+    tokens::tokens_are_shown_to_those_who_may_see_them_on(&cloud().await).await;
+    tokens::a_revoked_token_is_refused_by_every_copy_at_once_on(&cloud().await).await;
+    tokens::changes_of_users_projects_and_roles_end_tokens_in_every_copy_on(&cloud().await).await;
+    tokens::the_wrong_old_password_changes_nothing_on(&cloud().await).await;
+    tokens::a_known_token_costs_one_look_at_the_revision_on(&cloud().await).await;
+    tokens::tokens_survive_a_rotation_of_keys_on(&cloud().await).await;
+}
