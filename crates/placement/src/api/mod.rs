@@ -1,3 +1,134 @@
-pub(crate) fn router(_: crate::Placement) -> axum::Router {
-    axum::Router::new()
+//! The placement API 1.0 to 1.39.
+
+mod aggregates;
+mod allocations;
+mod candidates;
+mod classes;
+mod demand;
+mod inventories;
+mod providers;
+mod traits;
+mod usages;
+
+use ::api::microversion::Negotiation;
+use ::api::{Error, Json, Microversion, Result, Service, Style};
+use axum::Router;
+use axum::extract::{FromRef, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::{HeaderValue, Method, header};
+use identity::Identity;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::Placement;
+
+const PREFIX: &str = "/placement";
+const OLDEST: Microversion = Microversion(1, 0);
+const NEWEST: Microversion = Microversion(1, 39);
+
+impl FromRef<Placement> for Identity {
+    fn from_ref(placement: &Placement) -> Self {
+        placement.0.identity.clone()
+    }
+}
+
+pub(crate) fn router(placement: Placement) -> Router {
+    let provider = "/resource_providers/{id}";
+    let below = |rest: &str| format!("{provider}/{rest}");
+    let routes = Router::new()
+        .route("/", get(versions))
+        .route("/resource_providers", get(providers::provider_list).post(providers::provider_create))
+        .route(
+            provider,
+            get(providers::provider_show).put(providers::provider_update).delete(providers::provider_delete),
+        )
+        .route(
+            &below("inventories"),
+            get(inventories::inventory_list)
+                .put(inventories::inventories_replace)
+                .post(inventories::inventory_create)
+                .delete(inventories::inventories_delete),
+        )
+        .route(
+            &below("inventories/{class}"),
+            get(inventories::inventory_show).put(inventories::inventory_update).delete(inventories::inventory_delete),
+        )
+        .route(
+            &below("traits"),
+            get(traits::provider_traits).put(traits::provider_traits_replace).delete(traits::provider_traits_delete),
+        )
+        .route(&below("aggregates"), get(aggregates::aggregates_show).put(aggregates::aggregates_replace))
+        .route(&below("usages"), get(usages::provider_usages))
+        .route(&below("allocations"), get(allocations::provider_allocations))
+        .route("/traits", get(traits::trait_list))
+        .route("/traits/{name}", get(traits::trait_show).put(traits::trait_create).delete(traits::trait_delete))
+        .route("/resource_classes", get(classes::class_list).post(classes::class_create))
+        .route(
+            "/resource_classes/{name}",
+            get(classes::class_show).put(classes::class_update).delete(classes::class_delete),
+        )
+        .route("/allocations", post(allocations::allocations_change))
+        .route(
+            "/allocations/{consumer_id}",
+            get(allocations::allocations_show)
+                .put(allocations::allocations_replace)
+                .delete(allocations::allocations_delete),
+        )
+        .route("/allocation_candidates", get(candidates::candidate_list))
+        .route("/usages", get(usages::project_usages))
+        .layer(from_fn_with_state(placement.clone(), freshness))
+        .with_state(placement);
+    let negotiation = Negotiation { service: "placement", legacy_header: None, min: OLDEST, max: NEWEST };
+    Service { prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
+}
+
+async fn versions() -> Json<Value> {
+    Json(json!({"versions": [{
+        "id": "v1.0",
+        "max_version": NEWEST.to_string(),
+        "min_version": OLDEST.to_string(),
+        "status": "CURRENT",
+        "links": [{"rel": "self", "href": ""}],
+    }]}))
+}
+
+/// From 1.15 on, answers say how fresh they are, and that they are not to be cached.
+async fn freshness(
+    State(placement): State<Placement>,
+    version: Microversion,
+    method: Method,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if version >= Microversion(1, 15) && method == Method::GET && response.status().is_success() {
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if !headers.contains_key(header::LAST_MODIFIED)
+            && let Ok(now) = HeaderValue::try_from(http_date(placement.now()))
+        {
+            headers.insert(header::LAST_MODIFIED, now);
+        }
+    }
+    response
+}
+
+fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// 404 for what came only with a later microversion.
+fn since(version: Microversion, minor: u16) -> Result<()> {
+    if version >= Microversion(1, minor) {
+        Ok(())
+    } else {
+        Err(Error::not_found(format!("The resource could not be found; it needs microversion 1.{minor} or newer.")))
+    }
+}
+
+/// 400 for an id that is none.
+fn uuid_check(id: &str) -> Result<()> {
+    if ::api::fields::is_uuid(id) { Ok(()) } else { Err(Error::bad_request(format!("\"{id}\" is not a UUID."))) }
 }

@@ -1,0 +1,93 @@
+use ::api::{Error, Json, Links, Microversion, Result};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
+use identity::Caller;
+use policy::Target;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{PREFIX, since};
+use crate::Placement;
+use crate::store::names::Kind;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClassBody {
+    name: String,
+}
+
+fn view(name: &str) -> Value {
+    json!({"name": name, "links": [{"rel": "self", "href": format!("{PREFIX}/resource_classes/{name}")}]})
+}
+
+pub(super) async fn class_list(
+    State(placement): State<Placement>,
+    caller: Caller,
+    version: Microversion,
+) -> Result<Json<Value>> {
+    since(version, 2)?;
+    caller.allow("placement:resource_classes:list", &Target::new())?;
+    let classes: Vec<Value> = placement.class_list().await?.iter().map(|name| view(name)).collect();
+    Ok(Json(json!({"resource_classes": classes})))
+}
+
+pub(super) async fn class_create(
+    State(placement): State<Placement>,
+    caller: Caller,
+    version: Microversion,
+    links: Links,
+    Json(body): Json<ClassBody>,
+) -> Result<Response> {
+    since(version, 2)?;
+    caller.allow("placement:resource_classes:create", &Target::new())?;
+    if !placement.name_ensure(Kind::Class, &body.name).await? {
+        return Err(Error::conflict(format!("Conflicting resource class already exists: {}", body.name)));
+    }
+    Ok((StatusCode::CREATED, [(header::LOCATION, links.to(&format!("/resource_classes/{}", body.name)))])
+        .into_response())
+}
+
+pub(super) async fn class_show(
+    State(placement): State<Placement>,
+    caller: Caller,
+    version: Microversion,
+    Path(name): Path<String>,
+) -> Result<Json<Value>> {
+    since(version, 2)?;
+    caller.allow("placement:resource_classes:show", &Target::new())?;
+    if placement.name_exists(Kind::Class, &name).await? {
+        Ok(Json(view(&name)))
+    } else {
+        Err(Error::not_found(format!("No such resource class {name}.")))
+    }
+}
+
+pub(super) async fn class_update(
+    State(placement): State<Placement>,
+    caller: Caller,
+    version: Microversion,
+    links: Links,
+    Path(name): Path<String>,
+) -> Result<Response> {
+    since(version, 2)?;
+    caller.allow("placement:resource_classes:update", &Target::new())?;
+    if version < Microversion(1, 7) {
+        return Err(Error::bad_request("Renaming a resource class is not served; use microversion 1.7 or newer."));
+    }
+    let new = placement.name_ensure(Kind::Class, &name).await?;
+    let status = if new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
+    Ok((status, [(header::LOCATION, links.to(&format!("/resource_classes/{name}")))]).into_response())
+}
+
+pub(super) async fn class_delete(
+    State(placement): State<Placement>,
+    caller: Caller,
+    version: Microversion,
+    Path(name): Path<String>,
+) -> Result<StatusCode> {
+    since(version, 2)?;
+    caller.allow("placement:resource_classes:delete", &Target::new())?;
+    placement.name_delete(Kind::Class, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,144 @@
+use std::collections::BTreeMap;
+
+use placement::{Claim, Inventory};
+use serde_json::{Value, json};
+
+use crate::cloud::Cloud;
+
+const HOST: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+const SERVER: &str = "bbbbbbbb-0000-4000-8000-000000000001";
+
+async fn cloud_with_host(vcpus: i64) -> Cloud {
+    let cloud = Cloud::new().await;
+    for (id, name) in [(HOST, "host"), (OTHER, "other")] {
+        cloud.placement.provider_ensure(id, name).await.unwrap();
+        let inventories = BTreeMap::from([("VCPU".to_owned(), Inventory::of(vcpus))]);
+        assert!(cloud.placement.inventories_set(id, &inventories).await.unwrap());
+        assert!(!cloud.placement.inventories_set(id, &inventories).await.unwrap());
+    }
+    cloud
+}
+
+fn claim(consumer_id: &str, provider_id: &str, vcpus: i64) -> Claim {
+    Claim {
+        consumer_id: consumer_id.to_owned(),
+        project_id: "p".to_owned(),
+        user_id: "u".to_owned(),
+        consumer_type: Some("INSTANCE".to_owned()),
+        allocations: BTreeMap::from([(provider_id.to_owned(), BTreeMap::from([("VCPU".to_owned(), vcpus)]))]),
+    }
+}
+
+async fn used(cloud: &Cloud, provider_id: &str) -> i64 {
+    let summaries = cloud.placement.provider_summaries(&[provider_id.to_owned()]).await.unwrap();
+    summaries[provider_id].resources["VCPU"].used
+}
+
+#[tokio::test]
+async fn a_claim_succeeds_once_and_no_further_than_capacity() {
+    let cloud = cloud_with_host(4).await;
+    let placement = &cloud.placement;
+    assert!(placement.allocations_claim(&claim(SERVER, HOST, 3)).await.unwrap());
+    assert!(placement.allocations_claim(&claim(SERVER, HOST, 3)).await.unwrap());
+    assert_eq!(used(&cloud, HOST).await, 3);
+    assert!(!placement.allocations_claim(&claim("other", HOST, 2)).await.unwrap());
+    assert!(placement.allocations_of("other").await.unwrap().is_empty());
+    // Moving gives back on one side what it takes on the other.
+    assert!(placement.allocations_claim(&claim(SERVER, OTHER, 4)).await.unwrap());
+    assert_eq!((used(&cloud, HOST).await, used(&cloud, OTHER).await), (0, 4));
+    placement.allocations_release(SERVER).await.unwrap();
+    placement.allocations_release(SERVER).await.unwrap();
+    assert_eq!(used(&cloud, OTHER).await, 0);
+    placement.provider_delete(OTHER).await.unwrap();
+    placement.provider_delete(OTHER).await.unwrap();
+    assert!(placement.allocations_claim(&claim(SERVER, OTHER, 1)).await.is_err());
+}
+
+#[tokio::test]
+async fn concurrent_claims_never_exceed_capacity() {
+    let cloud = cloud_with_host(10).await;
+    let claims = (0..30).map(|index| {
+        let placement = cloud.placement.clone();
+        tokio::spawn(async move { placement.allocations_claim(&claim(&format!("s{index}"), HOST, 1)).await.unwrap() })
+    });
+    let mut won = 0;
+    for one in claims.collect::<Vec<_>>() {
+        won += i64::from(one.await.unwrap());
+    }
+    assert_eq!((won, used(&cloud, HOST).await), (10, 10));
+}
+
+#[tokio::test]
+async fn unit_bounds_are_kept() {
+    let cloud = cloud_with_host(16).await;
+    let inventory = Inventory { min_unit: 2, max_unit: 8, step_size: 2, ..Inventory::of(16) };
+    cloud.placement.inventories_set(HOST, &BTreeMap::from([("VCPU".to_owned(), inventory)])).await.unwrap();
+    for (amount, fits) in [(1, false), (3, false), (10, false), (8, true)] {
+        assert_eq!(cloud.placement.allocations_claim(&claim(SERVER, HOST, amount)).await.unwrap(), fits, "{amount}");
+    }
+}
+
+fn body(vcpus: i64, generation: Value) -> Value {
+    json!({
+        "allocations": {HOST: {"resources": {"VCPU": vcpus}}},
+        "project_id": "p", "user_id": "u", "consumer_generation": generation, "consumer_type": "INSTANCE",
+    })
+}
+
+#[tokio::test]
+async fn consumers_have_generations() {
+    let cloud = cloud_with_host(4).await;
+    let path = format!("/allocations/{SERVER}");
+    cloud.ask("PUT", &path, 39, body(2, json!(7))).await.expect(409);
+    cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(204);
+    let again = cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(409);
+    assert_eq!(again["errors"][0]["code"], "placement.concurrent_update");
+    let shown = cloud.get(&path, 39).await.expect(200);
+    assert_eq!(shown["consumer_generation"], 1);
+    assert_eq!(shown["consumer_type"], "INSTANCE");
+    assert_eq!(shown["allocations"][HOST]["resources"], json!({"VCPU": 2}));
+    let full = cloud.ask("PUT", &path, 39, body(5, json!(1))).await.expect(409);
+    assert!(full["errors"][0]["detail"].as_str().unwrap().contains("VCPU"));
+    cloud.ask("PUT", &path, 39, body(4, json!(1))).await.expect(204);
+    let usages = cloud.get("/usages?project_id=p", 39).await.expect(200);
+    assert_eq!(usages["usages"], json!({"INSTANCE": {"VCPU": 4, "consumer_count": 1}}));
+    let usages = cloud.get("/usages?project_id=p", 9).await.expect(200);
+    assert_eq!(usages["usages"], json!({"VCPU": 4}));
+    let in_use = cloud.ask("DELETE", &format!("/resource_providers/{HOST}"), 39, Value::Null).await.expect(409);
+    assert_eq!(in_use["errors"][0]["code"], "placement.resource_provider.inuse");
+    let inventories = format!("/resource_providers/{HOST}/inventories");
+    let in_use = cloud.ask("DELETE", &inventories, 39, Value::Null).await.expect(409);
+    assert_eq!(in_use["errors"][0]["code"], "placement.inventory.inuse");
+    cloud.ask("DELETE", &path, 39, Value::Null).await.expect(204);
+    cloud.ask("DELETE", &path, 39, Value::Null).await.expect(404);
+}
+
+#[tokio::test]
+async fn old_microversions_have_their_own_shapes() {
+    let cloud = cloud_with_host(4).await;
+    let path = format!("/allocations/{SERVER}");
+    let list = json!([{"resource_provider": {"uuid": HOST}, "resources": {"VCPU": 1}}]);
+    cloud.ask("PUT", &path, 0, json!({"allocations": list})).await.expect(204);
+    cloud.ask("PUT", &path, 12, json!({"allocations": list, "project_id": "p", "user_id": "u"})).await.expect(400);
+    let shown = cloud.get(&path, 0).await.expect(200);
+    assert!(shown.get("project_id").is_none());
+    let shown = cloud.get(&format!("/resource_providers/{HOST}/allocations"), 0).await.expect(200);
+    assert_eq!(shown["allocations"][SERVER]["resources"], json!({"VCPU": 1}));
+}
+
+#[tokio::test]
+async fn several_consumers_change_together_or_not_at_all() {
+    let cloud = cloud_with_host(4).await;
+    assert!(cloud.placement.allocations_claim(&claim(SERVER, HOST, 4)).await.unwrap());
+    let migration = "bbbbbbbb-0000-4000-8000-000000000002";
+    let mut empty = body(1, json!(1));
+    empty["allocations"] = json!({});
+    let swap = json!({migration: body(4, Value::Null), SERVER: empty});
+    cloud.ask("POST", "/allocations", 39, swap).await.expect(204);
+    assert!(cloud.placement.allocations_of(SERVER).await.unwrap().is_empty());
+    assert_eq!(used(&cloud, HOST).await, 4);
+    let too_much = json!({migration: body(1, json!(1)), SERVER: body(4, Value::Null)});
+    cloud.ask("POST", "/allocations", 39, too_much).await.expect(409);
+    assert_eq!(used(&cloud, HOST).await, 4);
+}

@@ -1,0 +1,7 @@
+//! Placement over HTTP, and as the scheduler calls it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod allocations;
+mod candidates;
+mod cloud;
+mod providers;
