@@ -24,8 +24,6 @@ struct Facts<'a> {
     version: Microversion,
     /// Whether the caller sees what only administrators see.
     admin: bool,
-    /// Whether the server is shown alone.
-    alone: bool,
 }
 
 /// Who sees a field, and where.
@@ -219,24 +217,24 @@ pub(super) enum Place {
     Update,
 }
 
+/// The fields that this caller gets in this place and microversion.
+fn fields(version: Microversion, place: Place, admin: bool) -> impl Iterator<Item = &'static Field> {
+    let whole = place != Place::Update || version >= Microversion(2, 75);
+    FIELDS.iter().filter(move |Field(_, first, last, seen, _)| {
+        let shown = match seen {
+            Seen::Everywhere => true,
+            Seen::Shown => whole,
+            Seen::Admin => whole && admin,
+            Seen::Alone => place != Place::List,
+        };
+        shown && (*first..=*last).contains(&version.1)
+    })
+}
+
 fn write(facts: &Facts<'_>, place: Place) -> Value {
-    let whole = place != Place::Update || facts.version >= Microversion(2, 75);
-    let shown = |seen: Seen| match seen {
-        Seen::Everywhere => true,
-        Seen::Shown => whole,
-        Seen::Admin => whole && facts.admin,
-        Seen::Alone => facts.alone,
-    };
-    let mut server = Map::new();
-    for Field(name, first, last, seen, value) in FIELDS {
-        if (*first..=*last).contains(&facts.version.1)
-            && shown(*seen)
-            && let Some(value) = value(facts)
-        {
-            server.insert((*name).to_owned(), value);
-        }
-    }
-    Value::Object(server)
+    let fields = fields(facts.version, place, facts.admin);
+    let written = fields.filter_map(|Field(name, .., value)| Some(((*name).to_owned(), value(facts)?)));
+    Value::Object(written.collect())
 }
 
 impl Compute {
@@ -270,7 +268,6 @@ impl Compute {
                 links,
                 version,
                 admin,
-                alone: place != Place::List,
             };
             write(&facts, place)
         });
@@ -289,5 +286,64 @@ impl Compute {
         let servers = std::slice::from_ref(server);
         let mut written = self.servers_written(caller, links, version, servers, place).await?;
         Ok(json!({"server": written.pop().unwrap_or_default()}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn names(minor: u16, place: Place, admin: bool) -> BTreeSet<&'static str> {
+        fields(Microversion(2, minor), place, admin).map(|field| field.0).collect()
+    }
+
+    #[test]
+    fn fields_appear_with_their_microversions() {
+        for (field, first) in [
+            ("OS-EXT-SRV-ATTR:reservation_id", 3),
+            ("locked", 9),
+            ("host_status", 16),
+            ("description", 19),
+            ("tags", 26),
+            ("trusted_image_certificates", 63),
+            ("server_groups", 71),
+            ("locked_reason", 73),
+            ("pinned_availability_zone", 96),
+            ("scheduler_hints", 100),
+        ] {
+            for minor in 1..=104 {
+                let there = names(minor, Place::Show, true).contains(field);
+                assert_eq!(there, minor >= first, "{field} in 2.{minor}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_microversion_has_a_field_twice() {
+        for minor in 1..=104 {
+            let all: Vec<&str> = fields(Microversion(2, minor), Place::Show, true).map(|field| field.0).collect();
+            assert_eq!(all.len(), names(minor, Place::Show, true).len(), "2.{minor}");
+        }
+    }
+
+    #[test]
+    fn only_administrators_see_nodes() {
+        for minor in 1..=104 {
+            for hidden in ["OS-EXT-SRV-ATTR:host", "OS-EXT-SRV-ATTR:instance_name", "host_status"] {
+                assert!(!names(minor, Place::Show, false).contains(hidden), "{hidden} in 2.{minor}");
+            }
+        }
+        assert!(!names(89, Place::List, false).contains("OS-EXT-SRV-ATTR:hostname"));
+        assert!(names(90, Place::List, false).contains("OS-EXT-SRV-ATTR:hostname"));
+    }
+
+    #[test]
+    fn a_change_answers_with_the_whole_server_since_2_75() {
+        assert!(!names(74, Place::Update, true).contains("OS-EXT-STS:vm_state"));
+        assert_eq!(names(75, Place::Update, true), names(75, Place::Show, true));
+        assert!(names(71, Place::Update, false).contains("server_groups"));
+        assert!(!names(71, Place::List, false).contains("server_groups"));
     }
 }

@@ -97,7 +97,7 @@ pub(crate) async fn state_change(
         update.push(", launched_at = ").push_bind(launched_at);
     }
     if let Some(fault) = change.fault {
-        update.push(", fault = ").push_bind(&Json(fault));
+        update.push(", fault = ").push_bind(Json(fault));
     }
     update.push(" WHERE deleted_at IS NULL AND task_state <> ").push_bind(state::DELETING);
     update.push(" AND id = ").push_bind(id);

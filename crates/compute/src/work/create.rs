@@ -350,4 +350,12 @@ impl Step<ServerCreate> for Activate {
         operation.admin_pass.clear();
         Ok(())
     }
+
+    async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
+        let change = Change { vm_state: Some(state::BUILDING), task_state: Some("spawning"), ..Change::default() };
+        let mut tx = compute.db().begin().await?;
+        state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
 }
