@@ -30,7 +30,7 @@ pub struct Cloud {
     /// A member of another project.
     pub stranger: User,
     router: Router,
-    _dir: tempfile::TempDir,
+    dirs_kept: Vec<tempfile::TempDir>,
 }
 
 /// A user's token for their project.
@@ -58,7 +58,9 @@ impl Cloud {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&db::Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
         db.migrate(&migrations()).await.unwrap();
-        Self::on(db).await
+        let mut cloud = Self::on(db).await;
+        cloud.dirs_kept.push(dir);
+        cloud
     }
 
     /// A cloud on a database that has its schema.
@@ -87,7 +89,18 @@ impl Cloud {
         let stranger = user(&db, &identity, "sam", "blue", "member").await;
         let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
         let compute = compute(&db, &runtime, identity, placement.clone(), dir.path()).await;
-        Self { router: compute.router(), compute, placement, db, runtime, admin, member, reader, stranger, _dir: dir }
+        Self {
+            router: compute.router(),
+            compute,
+            placement,
+            db,
+            runtime,
+            admin,
+            member,
+            reader,
+            stranger,
+            dirs_kept: vec![dir],
+        }
     }
 
     pub fn later(&self, seconds: i64) {

@@ -1,5 +1,7 @@
 //! `/v3/auth/tokens`: making, showing and ending tokens.
 
+use std::sync::Arc;
+
 use api::{Error, Json, Query, Result};
 use axum::Router;
 use axum::extract::State;
@@ -10,9 +12,9 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::Identity;
 use crate::authentication::{DomainRef, Named, Proof, WantedScope};
 use crate::token::{Token, refused};
-use crate::{Caller, Identity};
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
 
@@ -90,37 +92,35 @@ async fn token_create(State(identity): State<Identity>, query: Query, Json(body)
     Ok((StatusCode::CREATED, headers(&text), Json(document)).into_response())
 }
 
-async fn token_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    query: Query,
-    headers_in: HeaderMap,
-) -> Result<Response> {
-    let (text, token) = subject(&identity, &headers_in).await?;
-    caller.allow("identity:validate_token", &target(&token))?;
+async fn token_show(State(identity): State<Identity>, query: Query, request: HeaderMap) -> Result<Response> {
+    let (text, token) = subject(&identity, &request, "identity:validate_token").await?;
     let document = document(&identity, &token, !nocatalog(&query)).await?;
     Ok((headers(text), Json(document)).into_response())
 }
 
-async fn token_check(State(identity): State<Identity>, caller: Caller, headers_in: HeaderMap) -> Result<Response> {
-    let (text, token) = subject(&identity, &headers_in).await?;
-    caller.allow("identity:check_token", &target(&token))?;
+async fn token_check(State(identity): State<Identity>, request: HeaderMap) -> Result<Response> {
+    let (text, _) = subject(&identity, &request, "identity:check_token").await?;
     Ok(headers(text).into_response())
 }
 
-async fn token_revoke(State(identity): State<Identity>, caller: Caller, headers_in: HeaderMap) -> Result<StatusCode> {
-    let (_, token) = subject(&identity, &headers_in).await?;
-    caller.allow("identity:revoke_token", &target(&token))?;
+async fn token_revoke(State(identity): State<Identity>, request: HeaderMap) -> Result<StatusCode> {
+    let (_, token) = subject(&identity, &request, "identity:revoke_token").await?;
     identity.token_revoke(&token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The token that the request is about; 404 when it is not valid.
-async fn subject<'h>(identity: &Identity, headers: &'h HeaderMap) -> Result<(&'h str, std::sync::Arc<Token>)> {
-    let text = headers.get(&SUBJECT).and_then(|value| value.to_str().ok());
+/// The token that the request is about, if the caller may do to it what the rule guards; 404 when it is not valid.
+/// The caller's token and this one are checked at the same revision, so that services pay for one look at it.
+async fn subject<'h>(identity: &Identity, headers: &'h HeaderMap, rule: &str) -> Result<(&'h str, Arc<Token>)> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = identity.token_validate(header("x-auth-token").ok_or_else(refused)?).await?;
+    let text = header(SUBJECT.as_str());
     let text = text.ok_or_else(|| Error::bad_request("Name the token in the header X-Subject-Token."))?;
-    match identity.token_validate(text).await {
-        Ok(token) => Ok((text, token)),
+    match identity.token_validate_at(text, Some(own.revision)).await {
+        Ok(token) => {
+            identity.caller_of(&own).allow(rule, &target(&token))?;
+            Ok((text, token))
+        }
         Err(error) if error.kind == api::Kind::Unauthorized => {
             Err(Error::not_found("Could not find token: it is unknown, has expired or was revoked."))
         }

@@ -53,7 +53,12 @@ impl Identity {
     /// The caller that a token stands for; 401 when it is not valid.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
         let token = self.token_validate(token).await?;
-        Ok(Caller::new(Arc::clone(&token.data), String::new(), Arc::clone(&self.0.policy)))
+        Ok(self.caller_of(&token))
+    }
+
+    /// Whoever holds the token.
+    pub(crate) fn caller_of(&self, token: &Token) -> Caller {
+        Caller::new(Arc::clone(&token.data), String::new(), Arc::clone(&self.0.policy))
     }
 
     /// A token of the user on the project, for tests and for the cloud's own use.
@@ -95,6 +100,11 @@ impl Identity {
     ///
     /// A token that was checked before costs one tiny query: whether identity has changed since.
     pub(crate) async fn token_validate(&self, text: &str) -> Result<Arc<Token>> {
+        self.token_validate_at(text, None).await
+    }
+
+    /// The same as of a revision that was just looked up, if it was.
+    pub(crate) async fn token_validate_at(&self, text: &str, revision: Option<i64>) -> Result<Arc<Token>> {
         if text.is_empty() || text.len() > LONGEST {
             return Err(refused());
         }
@@ -110,7 +120,10 @@ impl Identity {
         if expires_at.is_none_or(|at| at <= self.0.runtime.clock.now()) {
             return Err(refused());
         }
-        let revision = revision::get(&self.0.db).await?;
+        let revision = match revision {
+            Some(revision) => revision,
+            None => revision::get(&self.0.db).await?,
+        };
         match (known, fresh) {
             (Some((epoch, token)), _) if epoch.0 == revision => Ok(token),
             (Some((_, token)), _) => self.token_remember(key, token.payload.clone(), (revision, ring.version)).await,
