@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use runtime::Runtime;
 
 use crate::Drivers;
@@ -89,6 +89,12 @@ impl Services {
             ovn::daemons_start(&children, &switch_dir, &namespace)?;
         }
         let (libvirt_uri, layout) = libvirtd::start(&children, &options.dir, &namespace).await?;
+        if let Some((name, _)) = children.status().into_iter().find(|(_, alive)| !alive) {
+            bail!(
+                "{name} does not stay up: see {}",
+                options.dir.join("daemons").join(name).with_extension("log").display()
+            );
+        }
         Ok(Self { children, options, namespace, switch_dir, switch, libvirt_uri, layout })
     }
 

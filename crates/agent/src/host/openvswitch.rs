@@ -40,9 +40,12 @@ impl SwitchDir {
 
     /// A daemon of Open vSwitch or OVN, with its control socket here and its log on its standard error.
     pub(super) fn daemon(&self, name: &'static str, namespace: &Namespace, command: &[&str]) -> Daemon {
-        let control = format!("--unixctl={}", self.file(&format!("{name}.ctl")));
         let mut command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
-        command.extend([control, "-vsyslog:off".to_owned(), "-vconsole:info".to_owned()]);
+        // ovn-controller names its socket itself, by its process id.
+        if name != "ovn-controller" {
+            command.push(format!("--unixctl={}", self.file(&format!("{name}.ctl"))));
+        }
+        command.extend(["-vsyslog:off".to_owned(), "-vconsole:info".to_owned()]);
         Daemon { name, command, wrapper: Vec::new(), environment: self.environment(), namespace: namespace.clone() }
     }
 

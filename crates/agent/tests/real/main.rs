@@ -80,7 +80,8 @@ fn server(image: ImageSource) -> ServerSpec {
             mac_address: "fa:16:3e:00:00:01".to_owned(),
             mtu: 1442,
         }],
-        config_drive: Some(BTreeMap::from([("nothing/of/interest".to_owned(), "e30=".to_owned())])),
+        // With one, the guest does not ask the metadata service.
+        config_drive: None,
         extra_specs: BTreeMap::new(),
         image_properties: BTreeMap::new(),
     }
@@ -156,7 +157,8 @@ async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image:
     }
     assert_eq!(changes.recv().await.unwrap(), id);
     assert_eq!(hypervisor.server_state(&id).await, Ok(PowerState::Running));
-    let booted = console_says(drivers, &id, "login:", 0).await;
+    let booted = console_says(drivers, &id, "=== ferrostack guest", 0).await;
+    console_says(drivers, &id, &format!("address {}", network::ADDRESS), 0).await;
     let question = tokio::time::timeout(Duration::from_secs(60), asked.recv()).await.unwrap().unwrap();
     assert!(question.contains(&format!("x-forwarded-for: {}", network::ADDRESS)), "{question}");
     assert!(question.contains(&format!("x-network-id: {}", server.ports[0].network_id)), "{question}");
@@ -165,7 +167,7 @@ async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image:
     UnixStream::connect(&screen).await.unwrap().read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"RFB ");
     hypervisor.server_reboot(&server, RebootKind::Soft).await.unwrap();
-    console_says(drivers, &id, "login:", booted).await;
+    console_says(drivers, &id, "=== ferrostack guest", booted).await;
     hypervisor.server_stop(&id, Duration::from_secs(60)).await.unwrap();
     assert_eq!(hypervisor.server_state(&id).await, Ok(PowerState::Shutdown));
     assert_eq!(hypervisor.server_list().await.unwrap().len(), 1);
@@ -175,6 +177,14 @@ async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image:
         disks.disks_delete(&id).await.unwrap();
     }
     assert_eq!(hypervisor.server_state(&id).await, Err(Problem::NotFound));
+    let files = BTreeMap::from([("openstack/latest/meta_data.json".to_owned(), "e30=".to_owned())]);
+    let other = ServerSpec { config_drive: Some(files), ..server };
+    disks.disks_create(&other).await.unwrap();
+    let drive = services.layout().dir().join("servers").join(&id).join("config.iso");
+    let info = Command::new("isoinfo").args(["-J", "-f", "-i"]).arg(&drive).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&info.stdout).trim().lines().last(), Some("/openstack/latest/meta_data.json"));
+    disks.disks_delete(&id).await.unwrap();
+    assert!(!drive.exists());
     assert!(!Path::new(&screen).exists());
 }
 

@@ -63,7 +63,12 @@ fn machine(server: &ServerSpec) -> &str {
 fn processor(xml: &mut Xml, virt_type: VirtType) -> io::Result<()> {
     match virt_type {
         VirtType::Kvm => xml.empty("cpu", &[("mode", "host-model"), ("check", "partial")])?,
-        VirtType::Qemu => xml.empty("cpu", &[("mode", "maximum"), ("check", "none")])?,
+        VirtType::Qemu => {
+            xml.open("cpu", &[("mode", "maximum"), ("check", "none")])?;
+            // A fifth level of page tables makes every walk through them longer, and the emulator walks in software.
+            xml.empty("feature", &[("policy", "disable"), ("name", "la57")])?;
+            xml.close("cpu")?;
+        }
     }
     xml.open("clock", &[("offset", "utc")])?;
     xml.empty("timer", &[("name", "pit"), ("tickpolicy", "delay")])?;

@@ -73,3 +73,25 @@ fn probe_firmware() -> Vec<u8> {
     firmware[start..start + 5].copy_from_slice(&[0xb0, 0x10, 0xe6, 0xf4, 0xf4]);
     firmware
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_guest_of_the_probe_runs_where_guests_run() {
+        if tokio::fs::try_exists("/usr/bin/qemu-system-x86_64").await.unwrap_or(false) {
+            assert!(guest_runs("tcg", Duration::from_secs(60)).await.unwrap());
+            assert!(!guest_runs("none-such", Duration::from_secs(60)).await.unwrap());
+        } else {
+            eprintln!("SKIPPED: QEMU is not installed: run setup/install runtime");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_probe_ends_whatever_the_device_does() {
+        // Whether it is KVM depends on the machine.
+        let probed = tokio::time::timeout(Duration::from_secs(60), VirtType::probe()).await;
+        assert!(probed.is_ok());
+    }
+}
