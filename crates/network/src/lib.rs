@@ -7,21 +7,38 @@
 pub mod model;
 pub mod ovn;
 
+mod access;
+mod agent;
+mod api;
+mod availability;
 mod backend;
+mod extension;
+mod floating_ip;
+mod ipam;
+mod network;
+mod port;
+mod quota;
+mod router;
 mod rules;
+mod security_group;
 mod servers;
 mod store;
+mod subnet;
+mod tag;
+mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use api::Result;
+use ::api::Result;
 use axum::Router;
+use axum::extract::FromRef;
 use db::{Db, Migration};
 use identity::Identity;
 use model::Model;
 use runtime::Runtime;
 use tokio::sync::watch;
 
+pub use agent::AgentSeen;
 pub use backend::{Backend, Change, Kind};
 pub use rules::RULES;
 pub use servers::{PortAddress, PortInfo, ServerPortsRequest, SubnetInfo, WantedPort};
@@ -74,21 +91,43 @@ struct Inner {
     backend: Backend,
     options: Options,
     changed: watch::Sender<u64>,
+    /// Committed changes that the backend has not been asked for yet.
+    pending: Mutex<Vec<(Change, String)>>,
+    /// The backend is asked by one at a time, so that what was read last is written last.
+    following: tokio::sync::Mutex<()>,
+}
+
+impl FromRef<Network> for Identity {
+    fn from_ref(network: &Network) -> Self {
+        network.0.identity.clone()
+    }
 }
 
 impl Network {
     /// The service over `db`, whose schema must be current.
     pub async fn new(db: Db, runtime: Runtime, identity: Identity, backend: Backend, options: Options) -> Result<Self> {
-        let network = Self(Arc::new(Inner { db, runtime, identity, backend, options, changed: watch::Sender::new(0) }));
-        Ok(network)
+        Ok(Self(Arc::new(Inner {
+            db,
+            runtime,
+            identity,
+            backend,
+            options,
+            changed: watch::Sender::new(0),
+            pending: Mutex::default(),
+            following: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// Starts the loop that takes up changes which a dead process or an absent backend left.
-    pub fn start(&self) {}
+    pub fn start(&self) {
+        if !self.0.backend.is_fake() {
+            self.0.runtime.tasks.spawn_until_stop("network-repair", self.clone().repair_forever());
+        }
+    }
 
     /// The HTTP API, to be nested at `/network`.
     pub fn router(&self) -> Router {
-        Router::new()
+        api::router(self.clone())
     }
 
     /// What a backend sees of the database.
@@ -101,8 +140,15 @@ impl Network {
         self.0.changed.subscribe()
     }
 
-    /// Records what the backend says of ports: wired (`true`) or not.
-    pub async fn port_status_set(&self, _ports: &[(String, bool)]) -> Result<()> {
-        Ok(())
+    /// Records what the backend says of ports: wired (`true`) or not. Only bound ports become active.
+    pub async fn port_status_set(&self, ports: &[(String, bool)]) -> Result<()> {
+        let mut write = self.write().await?;
+        for (up, status) in [(true, "ACTIVE"), (false, "DOWN")] {
+            let ids: Vec<String> = ports.iter().filter(|(_, is_up)| *is_up == up).map(|(id, _)| id.clone()).collect();
+            if !ids.is_empty() && store::port::status_report(&mut write.tx, &ids, status).await? {
+                write.status_changed();
+            }
+        }
+        self.commit(write).await
     }
 }

@@ -1,0 +1,130 @@
+//! How much of everything a project may have.
+
+use std::collections::BTreeMap;
+
+use api::{Error, Result};
+use db::Tx;
+use identity::Caller;
+
+use crate::access::{conflict, of_project};
+use crate::{Network, store};
+
+/// What is counted, and how many a project may have unless it was given another number.
+pub(crate) const DEFAULTS: &[(&str, i64)] = &[
+    ("floatingip", 50),
+    ("network", 100),
+    ("port", 500),
+    ("router", 10),
+    ("security_group", 10),
+    ("security_group_rule", 100),
+    ("subnet", 100),
+];
+
+/// A quota and what is used of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Usage {
+    pub(crate) limit: i64,
+    pub(crate) used: i64,
+    pub(crate) reserved: i64,
+}
+
+fn with_defaults(given: &BTreeMap<String, i64>) -> BTreeMap<String, i64> {
+    DEFAULTS.iter().map(|(name, quota)| ((*name).to_owned(), given.get(*name).copied().unwrap_or(*quota))).collect()
+}
+
+/// Counts `count` new ones against the project's quota, in the transaction that makes them. What belongs to no
+/// project is not counted.
+pub(crate) async fn claim(tx: &mut Tx, project_id: &str, resource: &str, count: i64) -> Result<()> {
+    if project_id.is_empty() || count == 0 {
+        return Ok(());
+    }
+    let default = DEFAULTS.iter().find(|(name, _)| *name == resource).map_or(-1, |(_, quota)| *quota);
+    let limit = store::quota::given(&mut *tx, project_id).await?.get(resource).copied().unwrap_or(default);
+    if store::quota::count(tx, project_id, resource, count, limit).await? {
+        return Ok(());
+    }
+    Err(conflict(
+        "OverQuota",
+        format!(
+            "Quota exceeded for resources: ['{resource}']. The project may have {limit}; delete some or ask for a larger quota."
+        ),
+    ))
+}
+
+/// Counts what is made without being asked for, or what is gone.
+pub(crate) async fn count(tx: &mut Tx, project_id: &str, resource: &str, count: i64) -> Result<()> {
+    if !project_id.is_empty() && count != 0 {
+        store::quota::count(tx, project_id, resource, count, -1).await?;
+    }
+    Ok(())
+}
+
+impl Network {
+    /// The project's quotas.
+    pub(crate) async fn quota_show(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, i64>> {
+        caller.allow("get_quota", &of_project(project_id))?;
+        Ok(with_defaults(&store::quota::given(&self.0.db, project_id).await?))
+    }
+
+    /// The project's quotas and what is used of them.
+    pub(crate) async fn quota_details(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, Usage>> {
+        let quotas = self.quota_show(caller, project_id).await?;
+        let used = store::quota::used(&self.0.db, project_id).await?;
+        Ok(quotas
+            .into_iter()
+            .map(|(name, limit)| {
+                let used = used.get(&name).copied().unwrap_or_default();
+                (name, Usage { limit, used, reserved: 0 })
+            })
+            .collect())
+    }
+
+    /// The default quotas.
+    pub(crate) fn quota_defaults(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, i64>> {
+        caller.allow("get_quota", &of_project(project_id))?;
+        Ok(with_defaults(&BTreeMap::new()))
+    }
+
+    /// Every project with quotas of its own.
+    pub(crate) async fn quota_list(&self, caller: &Caller) -> Result<Vec<(String, BTreeMap<String, i64>)>> {
+        caller.allow("get_all_quotas", &policy::Target::new())?;
+        let mut given: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for row in store::quota::all(&self.0.db).await? {
+            given.entry(row.project_id).or_default().insert(row.resource, row.quota);
+        }
+        Ok(given.into_iter().map(|(project, quotas)| (project, with_defaults(&quotas))).collect())
+    }
+
+    /// Gives the project quotas of its own; -1 is without limit.
+    pub(crate) async fn quota_update(
+        &self,
+        caller: &Caller,
+        project_id: &str,
+        quotas: &BTreeMap<String, i64>,
+    ) -> Result<BTreeMap<String, i64>> {
+        caller.allow("update_quota", &of_project(project_id))?;
+        let mut write = self.write().await?;
+        for (name, quota) in quotas {
+            if !DEFAULTS.iter().any(|(known, _)| known == name) {
+                return Err(Error::bad_request(format!("Unrecognized attribute(s) '{name}': there is no such quota."))
+                    .with_code("HTTPBadRequest"));
+            }
+            if !(-1..=i64::from(i32::MAX)).contains(quota) {
+                return Err(Error::bad_request(format!("The quota {name} must be -1 (no limit) or 0 to 2147483647.")));
+            }
+            store::quota::set(&mut write.tx, project_id, name, *quota).await?;
+        }
+        self.commit(write).await?;
+        self.quota_show(caller, project_id).await
+    }
+
+    /// Gives the project the default quotas.
+    pub(crate) async fn quota_reset(&self, caller: &Caller, project_id: &str) -> Result<()> {
+        caller.allow("delete_quota", &of_project(project_id))?;
+        let mut write = self.write().await?;
+        if store::quota::reset(&mut write.tx, project_id).await? == 0 {
+            return Err(crate::access::missing("TenantQuotaNotFound", "Quota for tenant", project_id));
+        }
+        self.commit(write).await
+    }
+}
