@@ -1,6 +1,7 @@
 //! Tests of the translation and of what reaches the database.
 
 mod northbound;
+mod packets;
 mod server;
 mod translation;
 mod views;

@@ -15,7 +15,7 @@ impl Ovn {
     }
 
     /// Makes it so, and gives how many rows and references were changed.
-    async fn make(&self, cloud: &Cloud) -> usize {
+    pub async fn make(&self, cloud: &Cloud) -> usize {
         let tables = self.tables().await;
         let nodes = Nodes::new(&self.backend.south().await.unwrap().tables());
         let done: Option<Outcome> = self.backend.settle(&tables, cloud.target(&tables, &nodes)).await.unwrap();

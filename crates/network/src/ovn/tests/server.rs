@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::ovn::{Backend, Options};
 
 /// A process, killed when dropped.
-struct Process(Child);
+pub struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -20,6 +20,8 @@ pub struct Ovn {
     pub backend: Backend,
     pub north: ovsdb::Client,
     pub south: ovsdb::Client,
+    pub north_remote: String,
+    pub south_remote: String,
     _processes: Vec<Process>,
     _directory: tempfile::TempDir,
 }
@@ -43,7 +45,8 @@ impl Ovn {
         let backend = Backend::new(Options::new(&remotes[0], &remotes[1])).unwrap();
         let client = |remote: &str| ovsdb::Client::connect(remote).unwrap();
         let (north, south) = (client(&remotes[0]), client(&remotes[1]));
-        Self { backend, north, south, _processes: processes, _directory: directory }
+        let [north_remote, south_remote] = remotes.try_into().unwrap();
+        Self { backend, north, south, north_remote, south_remote, _processes: processes, _directory: directory }
     }
 }
 
@@ -52,21 +55,30 @@ fn text(path: &Path) -> &str {
 }
 
 fn spawn(directory: &Path, program: &str, name: &str, arguments: &[String]) -> Process {
-    let child = Command::new(program)
-        .args(arguments)
-        .arg(format!("--unixctl={}", directory.join(format!("{name}.ctl")).display()))
+    let mut command = Command::new(program);
+    command.args(arguments);
+    daemon(command, directory, name)
+}
+
+/// Starts one of Open vSwitch's or OVN's daemons, which must not detach.
+pub fn daemon(mut command: Command, directory: &Path, name: &str) -> Process {
+    if name != "ovn-controller" {
+        command.arg(format!("--unixctl={}", directory.join(format!("{name}.ctl")).display()));
+    }
+    command
         .args(["--no-chdir", "-vconsole:off", "-vsyslog:off"])
         .env("OVN_RUNDIR", directory)
         .env("OVS_RUNDIR", directory)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("Open vSwitch and OVN are needed: install them");
-    Process(child)
+        .stderr(Stdio::null());
+    Process(command.spawn().expect("Open vSwitch and OVN are needed: install them"))
 }
 
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output().expect("Open vSwitch and OVN are needed");
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+/// Runs a program that must succeed.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|_| panic!("{program} is needed"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{program} {arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
 }
