@@ -156,7 +156,11 @@ impl Children {
             .with_context(|| format!("cannot write {}", self.pid_file(daemon).display()))?;
         tracing::debug!(daemon = daemon.name, pid = child.id(), "started");
         // Somebody has to take note of its end, or it stays in the table of processes.
-        let reap = move || drop(child.wait());
+        let name = daemon.name;
+        let reap = move || match child.wait() {
+            Ok(status) => tracing::info!(daemon = name, %status, "ended"),
+            Err(error) => tracing::warn!(daemon = name, %error, "its end was not seen"),
+        };
         std::thread::Builder::new()
             .name(format!("reap-{}", daemon.name))
             .spawn(reap)

@@ -12,7 +12,7 @@ mod ovn;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use runtime::Runtime;
@@ -28,6 +28,9 @@ use openvswitch::SwitchDir;
 
 /// How long a guest may take to shut down in a soft reboot.
 const REBOOT_GRACE: Duration = Duration::from_secs(60);
+
+/// How long a daemon may take to stay up.
+const SETTLE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What the daemons of a node are told at start.
 #[derive(Debug, Clone)]
@@ -89,13 +92,24 @@ impl Services {
             ovn::daemons_start(&children, &switch_dir, &namespace)?;
         }
         let (libvirt_uri, layout) = libvirtd::start(&children, &options.dir, &namespace).await?;
-        if let Some((name, _)) = children.status().into_iter().find(|(_, alive)| !alive) {
-            bail!(
-                "{name} does not stay up: see {}",
-                options.dir.join("daemons").join(name).with_extension("log").display()
-            );
+        let services = Self { children, options, namespace, switch_dir, switch, libvirt_uri, layout };
+        services.settled().await?;
+        Ok(services)
+    }
+
+    /// Waits until every daemon lives. One that fell at its first step, as `ovn-controller` 23.03 sometimes does over
+    /// an empty database, gets time to be started again.
+    async fn settled(&self) -> Result<()> {
+        let end = Instant::now() + SETTLE_LIMIT;
+        while let Some((name, _)) = self.status().into_iter().find(|(_, alive)| !alive) {
+            if Instant::now() > end {
+                let log = self.options.dir.join("daemons").join(name).with_extension("log");
+                self.stop().await?;
+                bail!("{name} does not stay up: see {}", log.display());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { children, options, namespace, switch_dir, switch, libvirt_uri, layout })
+        Ok(())
     }
 
     /// Drivers on these daemons.
