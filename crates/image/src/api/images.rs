@@ -1,0 +1,123 @@
+//! Images: their records.
+
+use api::{Error, Json, Links, Query, Result, time};
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, header};
+use identity::Caller;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use crate::{Image, ImageInfo, patch};
+
+pub(super) fn routes() -> Router<Image> {
+    Router::new()
+        .route("/v2/images", get(image_list).post(image_create))
+        .route("/v2/images/{id}", get(image_show).patch(image_update).delete(image_delete))
+        .route("/v2/images/{id}/actions/deactivate", post(image_deactivate))
+        .route("/v2/images/{id}/actions/reactivate", post(image_reactivate))
+}
+
+fn shape(image: &ImageInfo) -> Value {
+    let mut shape: Map<String, Value> =
+        image.properties.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    let fields = json!({
+        "id": image.id,
+        "name": image.name,
+        "owner": image.owner,
+        "visibility": image.visibility.as_str(),
+        "status": image.status.as_str(),
+        "disk_format": image.disk_format,
+        "container_format": image.container_format,
+        "size": image.size,
+        "virtual_size": image.virtual_size,
+        "checksum": image.checksum,
+        "os_hash_algo": image.os_hash_value.as_ref().map(|_| "sha512"),
+        "os_hash_value": image.os_hash_value,
+        "min_disk": image.min_disk,
+        "min_ram": image.min_ram,
+        "protected": image.protected,
+        "os_hidden": image.os_hidden,
+        "tags": image.tags,
+        "created_at": time::seconds(image.created_at),
+        "updated_at": time::seconds(image.updated_at),
+        "self": format!("/v2/images/{}", image.id),
+        "file": format!("/v2/images/{}/file", image.id),
+        "schema": "/v2/schemas/image",
+    });
+    if let Value::Object(fields) = fields {
+        shape.extend(fields);
+    }
+    Value::Object(shape)
+}
+
+async fn image_list(State(image): State<Image>, caller: Caller, query: Query) -> Result<Json<Value>> {
+    let (images, more) = image.image_list(&caller, &query).await?;
+    let shapes: Vec<Value> = images.iter().map(shape).collect();
+    let mut answer = json!({"images": shapes, "first": link(&query, None), "schema": "/v2/schemas/images"});
+    if let Some(last) = images.last().filter(|_| more) {
+        answer["next"] = json!(link(&query, Some(&last.id)));
+    }
+    Ok(Json(answer))
+}
+
+/// The address of the page behind `marker`, with the same filters.
+fn link(query: &Query, marker: Option<&str>) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let kept = query.iter().filter(|(name, _)| *name != "marker");
+    let mut pairs: Vec<String> = kept.map(|(name, value)| format!("{}={}", plain(name), encode(value))).collect();
+    pairs.extend(marker.map(|marker| format!("marker={marker}")));
+    if pairs.is_empty() { "/v2/images".to_owned() } else { format!("/v2/images?{}", pairs.join("&")) }
+}
+
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+
+/// The name of a parameter; underscores stay readable.
+fn plain(name: &str) -> String {
+    utf8_percent_encode(name, PLAIN).to_string()
+}
+
+async fn image_create(
+    State(image): State<Image>,
+    caller: Caller,
+    links: Links,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Response> {
+    let made = image.image_create(&caller, body).await?;
+    let location = links.to(&format!("/v2/images/{}", made.id));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shape(&made))).into_response())
+}
+
+async fn image_show(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
+    Ok(Json(shape(&image.image_visible(&caller, &id).await?)))
+}
+
+async fn image_update(
+    State(image): State<Image>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.ok_or_else(|| Error::bad_request("The body needs a Content-Type."))?;
+    let operations = patch::parse(content_type, &body)?;
+    Ok(Json(shape(&image.image_update(&caller, &id, &operations).await?)))
+}
+
+async fn image_delete(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
+    image.image_delete(&caller, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn image_deactivate(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
+    image.image_activate(&caller, &id, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn image_reactivate(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
+    image.image_activate(&caller, &id, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

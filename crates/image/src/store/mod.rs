@@ -1,0 +1,4 @@
+//! SQL, one file per resource.
+
+pub(crate) mod image;
+pub(crate) mod member;
