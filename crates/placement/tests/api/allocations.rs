@@ -9,8 +9,7 @@ const HOST: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 const OTHER: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 const SERVER: &str = "bbbbbbbb-0000-4000-8000-000000000001";
 
-async fn cloud_with_host(vcpus: i64) -> Cloud {
-    let cloud = Cloud::new().await;
+async fn cloud_with_host(cloud: Cloud, vcpus: i64) -> Cloud {
     for (id, name) in [(HOST, "host"), (OTHER, "other")] {
         cloud.placement.provider_ensure(id, name).await.unwrap();
         let inventories = BTreeMap::from([("VCPU".to_owned(), Inventory::of(vcpus))]);
@@ -37,7 +36,11 @@ async fn used(cloud: &Cloud, provider_id: &str) -> i64 {
 
 #[tokio::test]
 async fn a_claim_succeeds_once_and_no_further_than_capacity() {
-    let cloud = cloud_with_host(4).await;
+    a_claim_succeeds_once_and_no_further_than_capacity_on(Cloud::new().await).await;
+}
+
+pub async fn a_claim_succeeds_once_and_no_further_than_capacity_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
     let placement = &cloud.placement;
     assert!(placement.allocations_claim(&claim(SERVER, HOST, 3)).await.unwrap());
     assert!(placement.allocations_claim(&claim(SERVER, HOST, 3)).await.unwrap());
@@ -57,7 +60,11 @@ async fn a_claim_succeeds_once_and_no_further_than_capacity() {
 
 #[tokio::test]
 async fn concurrent_claims_never_exceed_capacity() {
-    let cloud = cloud_with_host(10).await;
+    concurrent_claims_never_exceed_capacity_on(Cloud::new().await).await;
+}
+
+pub async fn concurrent_claims_never_exceed_capacity_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 10).await;
     let claims = (0..30).map(|index| {
         let placement = cloud.placement.clone();
         tokio::spawn(async move { placement.allocations_claim(&claim(&format!("s{index}"), HOST, 1)).await.unwrap() })
@@ -71,7 +78,11 @@ async fn concurrent_claims_never_exceed_capacity() {
 
 #[tokio::test]
 async fn unit_bounds_are_kept() {
-    let cloud = cloud_with_host(16).await;
+    unit_bounds_are_kept_on(Cloud::new().await).await;
+}
+
+pub async fn unit_bounds_are_kept_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 16).await;
     let inventory = Inventory { min_unit: 2, max_unit: 8, step_size: 2, ..Inventory::of(16) };
     cloud.placement.inventories_set(HOST, &BTreeMap::from([("VCPU".to_owned(), inventory)])).await.unwrap();
     for (amount, fits) in [(1, false), (3, false), (10, false), (8, true)] {
@@ -88,7 +99,11 @@ fn body(vcpus: i64, generation: Value) -> Value {
 
 #[tokio::test]
 async fn consumers_have_generations() {
-    let cloud = cloud_with_host(4).await;
+    consumers_have_generations_on(Cloud::new().await).await;
+}
+
+pub async fn consumers_have_generations_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
     let path = format!("/allocations/{SERVER}");
     cloud.ask("PUT", &path, 39, body(2, json!(7))).await.expect(409);
     cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(204);
@@ -116,7 +131,11 @@ async fn consumers_have_generations() {
 
 #[tokio::test]
 async fn old_microversions_have_their_own_shapes() {
-    let cloud = cloud_with_host(4).await;
+    old_microversions_have_their_own_shapes_on(Cloud::new().await).await;
+}
+
+pub async fn old_microversions_have_their_own_shapes_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
     let path = format!("/allocations/{SERVER}");
     let list = json!([{"resource_provider": {"uuid": HOST}, "resources": {"VCPU": 1}}]);
     cloud.ask("PUT", &path, 0, json!({"allocations": list})).await.expect(204);
@@ -129,7 +148,11 @@ async fn old_microversions_have_their_own_shapes() {
 
 #[tokio::test]
 async fn several_consumers_change_together_or_not_at_all() {
-    let cloud = cloud_with_host(4).await;
+    several_consumers_change_together_or_not_at_all_on(Cloud::new().await).await;
+}
+
+pub async fn several_consumers_change_together_or_not_at_all_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
     assert!(cloud.placement.allocations_claim(&claim(SERVER, HOST, 4)).await.unwrap());
     let migration = "bbbbbbbb-0000-4000-8000-000000000002";
     let mut empty = body(1, json!(1));

@@ -10,8 +10,7 @@ fn id(index: usize) -> String {
 }
 
 /// Hosts with 1, 2, 3 ... CPUs; every second one has AVX2.
-async fn cloud_with(hosts: usize) -> Cloud {
-    let cloud = Cloud::new().await;
+async fn cloud_with(cloud: Cloud, hosts: usize) -> Cloud {
     for index in 1..=hosts {
         let cpus = i64::try_from(index).unwrap();
         cloud.placement.provider_ensure(&id(index), &format!("host{index}")).await.unwrap();
@@ -39,7 +38,11 @@ async fn names(cloud: &Cloud, request: &CandidateRequest) -> Vec<String> {
 
 #[tokio::test]
 async fn candidates_have_room_and_traits() {
-    let cloud = cloud_with(4).await;
+    candidates_have_room_and_traits_on(Cloud::new().await).await;
+}
+
+pub async fn candidates_have_room_and_traits_on(cloud: Cloud) {
+    let cloud = cloud_with(cloud, 4).await;
     assert_eq!(names(&cloud, &asked(3)).await, ["host3", "host4"]);
     let avx = vec!["HW_CPU_X86_AVX2".to_owned()];
     assert_eq!(names(&cloud, &CandidateRequest { required: avx.clone(), ..asked(3) }).await, ["host4"]);
@@ -56,7 +59,11 @@ async fn candidates_have_room_and_traits() {
 
 #[tokio::test]
 async fn a_refusal_says_what_each_demand_removed() {
-    let cloud = cloud_with(4).await;
+    a_refusal_says_what_each_demand_removed_on(Cloud::new().await).await;
+}
+
+pub async fn a_refusal_says_what_each_demand_removed_on(cloud: Cloud) {
+    let cloud = cloud_with(cloud, 4).await;
     let request = CandidateRequest { required: vec!["HW_CPU_X86_AVX2".to_owned()], ..asked(9) };
     let steps = cloud.placement.candidates_explain(&request).await.unwrap();
     let short: Vec<_> = steps.iter().map(|step| (step.demand.as_str(), step.before, step.left, step.most)).collect();
@@ -66,7 +73,11 @@ async fn a_refusal_says_what_each_demand_removed() {
 
 #[tokio::test]
 async fn answers_have_the_shape_of_their_microversion() {
-    let cloud = cloud_with(1).await;
+    answers_have_the_shape_of_their_microversion_on(Cloud::new().await).await;
+}
+
+pub async fn answers_have_the_shape_of_their_microversion_on(cloud: Cloud) {
+    let cloud = cloud_with(cloud, 1).await;
     let path = "/allocation_candidates?resources=VCPU:1";
     cloud.get(path, 9).await.expect(404);
     let old = cloud.get(path, 10).await.expect(200);

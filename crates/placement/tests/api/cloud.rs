@@ -41,6 +41,14 @@ impl Cloud {
     pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
+        Self::with(db, dir).await
+    }
+
+    pub async fn over(db: Db) -> Self {
+        Self::with(db, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn with(db: Db, dir: tempfile::TempDir) -> Self {
         db.migrate(&[identity::MIGRATIONS, placement::MIGRATIONS].concat()).await.unwrap();
         let rules = [identity::BASE_RULES, identity::RULES, placement::RULES];
         let policy = Arc::new(Policy::new(&rules).unwrap());

@@ -4,4 +4,5 @@
 mod allocations;
 mod candidates;
 mod cloud;
+mod postgres;
 mod providers;

@@ -7,7 +7,10 @@ const B: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 
 #[tokio::test]
 async fn the_version_document_needs_no_token() {
-    let cloud = Cloud::new().await;
+    the_version_document_needs_no_token_on(Cloud::new().await).await;
+}
+
+pub async fn the_version_document_needs_no_token_on(cloud: Cloud) {
     let body = cloud.ask_as("", "GET", "/", 0, Value::Null).await.expect(200);
     assert_eq!(body["versions"][0]["max_version"], "1.39");
     cloud.ask_as("", "GET", "/resource_providers", 0, Value::Null).await.expect(401);
@@ -15,7 +18,10 @@ async fn the_version_document_needs_no_token() {
 
 #[tokio::test]
 async fn only_operators_see_providers() {
-    let cloud = Cloud::new().await;
+    only_operators_see_providers_on(Cloud::new().await).await;
+}
+
+pub async fn only_operators_see_providers_on(cloud: Cloud) {
     let member = cloud.token_with("member").await;
     cloud.ask_as(&member, "GET", "/resource_providers", 39, Value::Null).await.expect(403);
     let usages = format!("/usages?project_id={}", cloud.project_id);
@@ -25,14 +31,20 @@ async fn only_operators_see_providers() {
 
 #[tokio::test]
 async fn an_unserved_microversion_is_refused_with_the_bounds() {
-    let cloud = Cloud::new().await;
+    an_unserved_microversion_is_refused_with_the_bounds_on(Cloud::new().await).await;
+}
+
+pub async fn an_unserved_microversion_is_refused_with_the_bounds_on(cloud: Cloud) {
     let body = cloud.get("/resource_providers", 99).await.expect(406);
     assert_eq!(body["errors"][0]["max_version"], "1.39");
 }
 
 #[tokio::test]
 async fn providers_live_in_trees() {
-    let cloud = Cloud::new().await;
+    providers_live_in_trees_on(Cloud::new().await).await;
+}
+
+pub async fn providers_live_in_trees_on(cloud: Cloud) {
     let made = cloud.ask("POST", "/resource_providers", 39, json!({"name": "a", "uuid": A})).await.expect(200);
     assert_eq!((&made["generation"], &made["root_provider_uuid"]), (&json!(0), &json!(A)));
     let child = json!({"name": "b", "uuid": B, "parent_provider_uuid": A});
@@ -55,7 +67,10 @@ async fn providers_live_in_trees() {
 
 #[tokio::test]
 async fn inventories_change_only_at_the_generation_that_was_read() {
-    let cloud = Cloud::new().await;
+    inventories_change_only_at_the_generation_that_was_read_on(Cloud::new().await).await;
+}
+
+pub async fn inventories_change_only_at_the_generation_that_was_read_on(cloud: Cloud) {
     cloud.placement.provider_ensure(A, "a").await.unwrap();
     let path = format!("/resource_providers/{A}/inventories");
     let body = json!({"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 8}}});
@@ -78,7 +93,10 @@ async fn inventories_change_only_at_the_generation_that_was_read() {
 
 #[tokio::test]
 async fn traits_classes_and_aggregates_can_be_managed() {
-    let cloud = Cloud::new().await;
+    traits_classes_and_aggregates_can_be_managed_on(Cloud::new().await).await;
+}
+
+pub async fn traits_classes_and_aggregates_can_be_managed_on(cloud: Cloud) {
     cloud.placement.provider_ensure(A, "a").await.unwrap();
     cloud.ask("PUT", "/traits/CUSTOM_GOLD", 39, Value::Null).await.expect(201);
     cloud.ask("PUT", "/traits/CUSTOM_GOLD", 39, Value::Null).await.expect(204);
