@@ -49,8 +49,9 @@ impl VirtType {
 async fn guest_runs(accelerator: &str, limit: Duration) -> std::io::Result<bool> {
     let firmware = std::env::temp_dir().join(format!("ferrostack-probe-{}-{accelerator}.bin", std::process::id()));
     tokio::fs::write(&firmware, probe_firmware()).await?;
+    // The processor with everything there is: some hosts run a plain one and fail at the first real guest.
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", accelerator, "-machine", "pc", "-m", "16", "-display", "none", "-nodefaults"])
+    qemu.args(["-accel", accelerator, "-cpu", "max", "-machine", "pc", "-m", "16", "-display", "none", "-nodefaults"])
         .args(["-no-user-config", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", "-bios"])
         .arg(&firmware)
         .stdin(Stdio::null())
