@@ -157,7 +157,7 @@ async fn compute(db: &Db, runtime: &Runtime, identity: Identity, placement: Plac
     Compute::new(deps, compute::Options::default())
 }
 
-async fn project(db: &Db, id: &str) {
+pub async fn project(db: &Db, id: &str) {
     let mut tx = db.begin().await.unwrap();
     sql("INSERT INTO identity_projects (id, domain_id, name, description, enabled, extra)
          VALUES ($1, 'default', $1, '', TRUE, '{}')")
@@ -168,7 +168,7 @@ async fn project(db: &Db, id: &str) {
     tx.commit().await.unwrap();
 }
 
-async fn user(db: &Db, identity: &Identity, name: &str, project_id: &str, role: &str) -> User {
+pub async fn user(db: &Db, identity: &Identity, name: &str, project_id: &str, role: &str) -> User {
     let mut tx = db.begin().await.unwrap();
     sql("INSERT INTO identity_users (id, domain_id, name, enabled, token_generation, created_at, extra)
          VALUES ($1, 'default', $1, TRUE, 0, 0, '{}')")

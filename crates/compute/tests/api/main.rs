@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cloud;
+mod console;
 mod flavors;
+mod fleet;
 mod key_pairs;
 mod quotas;
 mod refusals;
+mod server_api;
+mod servers;
 mod services;
 mod storage;

@@ -1,0 +1,237 @@
+//! Orders, lists, labels, consoles and metadata of servers, and who may have them.
+
+use axum::body::Body;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::Request;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::fleet::{Fleet, Setup};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_orders_say_what_is_wrong() {
+    let fleet = Fleet::new().await;
+    let cases = [
+        ("name", json!("")),
+        ("flavorRef", json!("none")),
+        ("imageRef", json!("none")),
+        ("imageRef", json!("11111111-1111-4111-8111-111111111111")),
+        ("networks", json!("odd")),
+        ("networks", json!([{"uuid": "odd"}])),
+        ("networks", json!([{}])),
+        ("key_name", json!("none")),
+        ("user_data", json!("not base64!")),
+        ("metadata", json!({"a/b": "c"})),
+        ("min_count", json!(0)),
+        ("availability_zone", json!("far")),
+        ("hostname", json!("-a")),
+        ("tags", json!(["a,b"])),
+        ("personality", json!([])),
+        ("block_device_mapping_v2", json!([{"source_type": "volume", "boot_index": 0}])),
+        ("unheard_of", json!(1)),
+    ];
+    for (field, value) in cases {
+        let mut order = fleet.order();
+        order["server"][field] = value.clone();
+        let answer = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await;
+        assert_eq!(answer.status, 400, "{field} {value}: {}", answer.body);
+        assert!(answer.body["badRequest"]["message"].is_string());
+    }
+    assert_eq!(fleet.used().await, (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_servers_come_by_one_order_and_lists_find_them() {
+    lists(Fleet::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_find_them_on_postgresql() {
+    lists(Fleet::with(Setup { postgres: true, ..Setup::default() }).await).await;
+}
+
+async fn lists(fleet: Fleet) {
+    let mut order = fleet.order();
+    order["server"]["min_count"] = json!(2);
+    order["server"]["max_count"] = json!(50);
+    order["server"]["return_reservation_id"] = json!(true);
+    order["server"]["tags"] = json!(["blue"]);
+    let made = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
+    fleet.settle().await;
+    let list = |query: String| {
+        let fleet = &fleet;
+        async move {
+            let listed = fleet.get(&fleet.member, &format!("/compute/v2.1/servers?{query}")).await.expect(200);
+            let names: Vec<String> =
+                listed["servers"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap().to_owned()).collect();
+            (names, listed)
+        }
+    };
+    let reservation = made["reservation_id"].as_str().unwrap();
+    assert_eq!(list(format!("reservation_id={reservation}")).await.0.len(), 10, "as many as the quota allows");
+    assert_eq!(list("name=web-1".into()).await.0.len(), 2);
+    assert_eq!(list("name=%5Eweb-1$".into()).await.0, ["web-1"]);
+    for (query, count) in [
+        ("status=ACTIVE", 10),
+        ("status=active&status=error", 10),
+        ("status=SHUTOFF", 0),
+        ("status=UNHEARD", 0),
+        ("tags=blue", 10),
+        ("not-tags=blue", 0),
+        ("tags-any=blue,red", 10),
+        ("flavor=1", 10),
+        ("flavor=2", 0),
+        ("ip=10.0.", 10),
+        ("ip=10.1.", 0),
+        ("changes-since=2030-01-01T00:00:00Z", 0),
+    ] {
+        assert_eq!(list(query.into()).await.0.len(), count, "{query}");
+    }
+    let (first, page) = list("limit=6&sort_key=display_name&sort_dir=asc".into()).await;
+    let next = page["servers_links"][0]["href"].as_str().unwrap().split_once('?').unwrap().1.to_owned();
+    let (second, page) = list(next).await;
+    assert_eq!((first.len(), second.len()), (6, 4));
+    assert_eq!(page.get("servers_links"), None);
+    let mut all = [first, second].concat();
+    assert!(all.is_sorted());
+    all.dedup();
+    assert_eq!(all.len(), 10);
+    fleet.get(&fleet.member, "/compute/v2.1/servers?sort_key=unheard").await.expect(400);
+    fleet.get(&fleet.member, "/compute/v2.1/servers?marker=unheard").await.expect(400);
+    fleet.get(&fleet.member, "/compute/v2.1/servers?all_tenants=1").await.expect(403);
+    let all = fleet.get(&fleet.admin, "/compute/v2.1/servers/detail?all_tenants=1").await.expect(200);
+    assert_eq!(all["servers"].as_array().unwrap().len(), 10);
+    let none = fleet.get(&fleet.stranger, "/compute/v2.1/servers/detail").await.expect(200);
+    assert_eq!(none["servers"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_metadata_and_tags_can_be_changed() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    let user = &fleet.member;
+    let body = json!({"server": {"name": "db", "description": "the database", "hostname": "db"}});
+    let changed = fleet.ask(user, &format!("PUT {path}"), body).await.expect(200);
+    assert_eq!(changed["server"]["name"], "db");
+    assert_eq!(changed["server"]["description"], "the database");
+    let metadata = format!("{path}/metadata");
+    fleet.ask(user, &format!("POST {metadata}"), json!({"metadata": {"a": "1", "b": "2"}})).await.expect(200);
+    fleet.ask(user, &format!("PUT {metadata}/a"), json!({"meta": {"a": "3"}})).await.expect(200);
+    fleet.ask(user, &format!("PUT {metadata}/a"), json!({"meta": {"b": "3"}})).await.expect(400);
+    fleet.ask(user, &format!("DELETE {metadata}/b"), Value::Null).await.expect(204);
+    fleet.ask(user, &format!("DELETE {metadata}/b"), Value::Null).await.expect(404);
+    assert_eq!(fleet.get(user, &metadata).await.expect(200), json!({"metadata": {"a": "3"}}));
+    let tags = format!("{path}/tags");
+    fleet.ask(user, &format!("PUT {tags}/x"), Value::Null).await.expect(201);
+    fleet.ask(user, &format!("PUT {tags}/x"), Value::Null).await.expect(204);
+    fleet.get(user, &format!("{tags}/x")).await.expect(204);
+    fleet.ask(user, &format!("PUT {tags}"), json!({"tags": ["z", "y"]})).await.expect(200);
+    assert_eq!(fleet.get(user, &tags).await.expect(200), json!({"tags": ["y", "z"]}));
+    fleet.ask(user, &format!("DELETE {tags}/x"), Value::Null).await.expect(404);
+    fleet.ask_in(user, "2.25", &format!("GET {tags}"), Value::Null).await.expect(404);
+}
+
+/// Every route of a server, and what a reader of its project gets.
+fn routes(path: &str) -> Vec<(String, Value, u16)> {
+    let ask = |method: &str, rest: &str, body: Value, reader: u16| (format!("{method} {path}{rest}"), body, reader);
+    vec![
+        ask("GET", "", Value::Null, 200),
+        ask("PUT", "", json!({"server": {"name": "n"}}), 403),
+        ask("POST", "/action", json!({"os-start": null}), 403),
+        ask("POST", "/action", json!({"os-stop": null}), 403),
+        ask("POST", "/action", json!({"reboot": {"type": "HARD"}}), 403),
+        ask("POST", "/action", json!({"os-getConsoleOutput": {}}), 403),
+        ask("POST", "/remote-consoles", json!({"remote_console": {"protocol": "vnc", "type": "novnc"}}), 403),
+        ask("GET", "/metadata", Value::Null, 200),
+        ask("POST", "/metadata", json!({"metadata": {}}), 403),
+        ask("PUT", "/metadata", json!({"metadata": {}}), 403),
+        ask("GET", "/metadata/a", Value::Null, 404),
+        ask("PUT", "/metadata/a", json!({"meta": {"a": "b"}}), 403),
+        ask("DELETE", "/metadata/a", Value::Null, 403),
+        ask("GET", "/tags", Value::Null, 200),
+        ask("PUT", "/tags", json!({"tags": []}), 403),
+        ask("DELETE", "/tags", Value::Null, 403),
+        ask("GET", "/tags/a", Value::Null, 404),
+        ask("PUT", "/tags/a", Value::Null, 403),
+        ask("DELETE", "/tags/a", Value::Null, 403),
+        ask("GET", "/os-instance-actions", Value::Null, 200),
+        ask("GET", "/os-instance-actions/req-none", Value::Null, 404),
+        ask("GET", "/os-interface", Value::Null, 200),
+        ask("GET", "/os-interface/none", Value::Null, 404),
+        ask("GET", "/ips", Value::Null, 200),
+        ask("GET", "/ips/net", Value::Null, 200),
+        ask("GET", "/os-security-groups", Value::Null, 200),
+        ask("DELETE", "", Value::Null, 403),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_find_nothing_and_readers_change_nothing() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    for (request, body, reader) in routes(&path) {
+        let answer = fleet.ask(&fleet.stranger, &request, body.clone()).await;
+        assert_eq!(answer.status, 404, "a stranger: {request}: {}", answer.body);
+        let answer = fleet.ask(&fleet.reader, &request, body).await;
+        assert_eq!(answer.status, reader, "a reader: {request}: {}", answer.body);
+    }
+    fleet.ask(&fleet.reader, "POST /compute/v2.1/servers", fleet.order()).await.expect(403);
+    assert_eq!(fleet.server(&path).await["status"], "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consoles_open_for_a_while_with_a_token() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    let body = json!({"os-getConsoleOutput": {"length": 5}});
+    let output = fleet.ask(&fleet.member, &format!("POST {path}/action"), body).await.expect(200);
+    assert_eq!(output["output"], "the last Some(5) lines");
+    let body = json!({"remote_console": {"protocol": "vnc", "type": "novnc"}});
+    let made = fleet.ask(&fleet.member, &format!("POST {path}/remote-consoles"), body.clone()).await.expect(200);
+    let url = made["remote_console"]["url"].as_str().unwrap();
+    assert!(url.starts_with("http://cloud/console/vnc_auto.html?path=%3Ftoken%3D"), "{url}");
+    fleet.ask_in(&fleet.member, "2.5", &format!("POST {path}/remote-consoles"), body).await.expect(404);
+    let body = json!({"os-getVNCConsole": {"type": "novnc"}});
+    fleet.ask_in(&fleet.member, "2.5", &format!("POST {path}/action"), body.clone()).await.expect(200);
+    fleet.ask_in(&fleet.member, "2.6", &format!("POST {path}/action"), body).await.expect(404);
+    let body = json!({"remote_console": {"protocol": "spice", "type": "spice-html5"}});
+    fleet.ask(&fleet.member, &format!("POST {path}/remote-consoles"), body).await.expect(400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_read_about_themselves_through_a_signing_proxy() {
+    let fleet = Fleet::new().await;
+    let mut order = fleet.order();
+    order["server"]["user_data"] = json!("aGVsbG8=");
+    order["server"]["metadata"] = json!({"role": "web"});
+    order["server"]["config_drive"] = json!(true);
+    let made = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
+    fleet.settle().await;
+    let id = made["server"]["id"].as_str().unwrap().to_owned();
+    let server = fleet.server(&format!("/compute/v2.1/servers/{id}")).await;
+    let address = server["addresses"]["net"][0]["addr"].as_str().unwrap().to_owned();
+    let get = |path: &str, address: &str, secret: &str| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(format!("{address} {}", fleet.network_id).as_bytes());
+        let request = Request::get(format!("/metadata{path}"))
+            .header("x-forwarded-for", address)
+            .header("x-network-id", &fleet.network_id)
+            .header("x-signature", hex::encode(mac.finalize().into_bytes()));
+        fleet.send(request.body(Body::empty()).unwrap())
+    };
+    let document = get("/openstack/latest/meta_data.json", &address, "shared").await.expect(200);
+    assert_eq!(document["uuid"], json!(id));
+    assert_eq!(document["meta"], json!({"role": "web"}));
+    assert_eq!(document.get("admin_pass"), None);
+    assert_eq!(get("/openstack/latest/user_data", &address, "shared").await.expect(200), json!("hello"));
+    let network = get("/openstack/latest/network_data.json", &address, "shared").await.expect(200);
+    assert_eq!(network["networks"][0]["type"], "ipv4_dhcp");
+    assert_eq!(get("/latest/meta-data/local-ipv4", &address, "shared").await.expect(200), json!(address));
+    assert_eq!(get("/2009-04-04/meta-data/hostname", &address, "shared").await.expect(200), json!("web.novalocal"));
+    get("/openstack/latest/unheard", &address, "shared").await.expect(404);
+    get("/openstack/latest/meta_data.json", "10.0.77.77", "shared").await.expect(404);
+    get("/openstack/latest/meta_data.json", &address, "guessed").await.expect(403);
+    let drive = fleet.node.config_drives.lock().unwrap()[&id].clone();
+    assert!(drive.contains(&"openstack/latest/meta_data.json".to_owned()), "{drive:?}");
+    assert!(drive.contains(&"ec2/latest/meta-data.json".to_owned()), "{drive:?}");
+}
