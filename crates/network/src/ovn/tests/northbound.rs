@@ -10,7 +10,7 @@ use crate::ovn::switch::{switch, switch_port};
 use crate::ovn::{NORTHBOUND, Outcome};
 
 impl Ovn {
-    async fn tables(&self) -> Tables {
+    pub async fn tables(&self) -> Tables {
         self.backend.north().await.unwrap().tables().clone()
     }
 
