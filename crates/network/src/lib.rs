@@ -15,6 +15,7 @@ mod backend;
 mod extension;
 mod floating_ip;
 mod ipam;
+mod metadata_port;
 mod network;
 mod port;
 mod quota;
@@ -122,6 +123,9 @@ impl Network {
     pub fn start(&self) {
         if !self.0.backend.is_fake() {
             self.0.runtime.tasks.spawn_until_stop("network-repair", self.clone().repair_forever());
+        }
+        if let Backend::Ovn(ovn) = &self.0.backend {
+            ovn.start(self);
         }
     }
 

@@ -97,6 +97,7 @@ impl Network {
                 )));
             }
             store::subnet::create(&mut write.tx, subnet).await?;
+            self.metadata_port_ensure(&mut write, subnet).await?;
             write.changed_in(Kind::Subnet, &subnet.standard.id, &subnet.network_id);
         }
         self.commit(write).await?;
@@ -161,6 +162,7 @@ impl Network {
             let taken = store::subnet::taken(&mut write.tx, id).await?;
             store::pool::ranges_set(&mut write.tx, id, &store::subnet::ranges(&subnet), &taken).await?;
         }
+        self.metadata_port_ensure(&mut write, &subnet).await?;
         write.changed_in(Kind::Subnet, id, &subnet.network_id);
         self.commit(write).await?;
         self.subnet_get(id).await

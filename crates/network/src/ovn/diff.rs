@@ -94,8 +94,8 @@ impl Plan {
         for ((table, uuid), _, new) in &self.updates {
             transaction.update(table, [Condition::uuid(*uuid)], new.clone());
         }
-        mutate(&mut transaction, &self.links_removed, |column, rows| Mutation::delete(column, rows));
-        mutate(&mut transaction, &self.links_added, |column, rows| Mutation::insert(column, rows));
+        mutate(&mut transaction, &self.links_removed, Mutation::delete);
+        mutate(&mut transaction, &self.links_added, Mutation::insert);
         for (table, uuid) in &self.deletes {
             transaction.delete(table, [Condition::uuid(*uuid)]);
         }

@@ -35,6 +35,7 @@ use row::{Place, Target};
 use scope::Scope;
 
 pub use nodes::Node;
+pub(crate) use switch::metadata_mac;
 
 const NORTHBOUND: &str = "OVN_Northbound";
 

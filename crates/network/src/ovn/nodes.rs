@@ -99,20 +99,15 @@ impl Nodes {
     }
 }
 
-/// Whether ports are wired, by the name of the port: those of servers and of routers.
+/// Whether ports are wired, by the name of the port: those that a node takes, not those that are everywhere.
 pub(super) fn port_states(tables: &Tables) -> BTreeMap<String, bool> {
     tables
         .rows(PORT_BINDING)
         .filter_map(|(_, row)| {
-            let wired = match row.string("type").ok()? {
-                "" => row.optional_uuid("chassis").ok()?.is_some() && row.optional_bool("up").ok()? == Some(true),
-                // A router's port is nowhere and everywhere.
-                "patch" => true,
-                _ => return None,
-            };
             let name = row.string("logical_port").ok()?;
-            Uuid::try_parse(name).ok()?;
-            Some((name.to_owned(), wired))
+            Uuid::try_parse(name).ok().filter(|_| row.string("type") == Ok(""))?;
+            let bound = row.optional_uuid("chassis").ok()?.is_some();
+            Some((name.to_owned(), bound && row.optional_bool("up").ok()? == Some(true)))
         })
         .collect()
 }

@@ -9,7 +9,6 @@ use tracing::warn;
 use super::Backend;
 use super::nodes::{Nodes, port_states};
 use crate::Network;
-use crate::model::{DISTRIBUTED, FLOATING_IP};
 
 /// After an error: the database is away, or OVN.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -65,7 +64,7 @@ async fn recorded(network: &Network) -> Result<BTreeMap<String, bool>> {
     let mut known = BTreeMap::new();
     for chunk in model.network_ids().await?.chunks(CHUNK) {
         let ports = model.networks(chunk).await?.into_iter().flat_map(|view| view.ports);
-        let ours = ports.filter(|port| ![DISTRIBUTED, FLOATING_IP].contains(&port.device_owner.as_str()));
+        let ours = ports.filter(|port| port.host.is_some() && !port.device_owner.starts_with("network:"));
         known.extend(ours.map(|port| (port.standard.id, port.status == "ACTIVE")));
     }
     Ok(known)

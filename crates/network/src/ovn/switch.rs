@@ -123,7 +123,7 @@ pub(super) fn metadata_name(network_id: &str) -> String {
 }
 
 /// The MAC address of a network's metadata port, the same on every node.
-pub(super) fn metadata_mac(network_id: &str) -> String {
+pub(crate) fn metadata_mac(network_id: &str) -> String {
     let mut digits = network_id.chars().filter(char::is_ascii_hexdigit);
     let mut mac = "fa:16:3f".to_owned();
     for _ in 0..3 {

@@ -3,5 +3,6 @@
 mod northbound;
 mod packets;
 mod server;
+mod service;
 mod translation;
 mod views;

@@ -67,7 +67,7 @@ impl Node {
         let vsctl = |arguments: &[&str]| {
             run("ovs-vsctl", &[&["--timeout=10", &format!("--db={switch}")], arguments].concat());
         };
-        vsctl(&["--no-wait", "init"]);
+        vsctl(&["--retry", "--no-wait", "init"]);
         processes.push(start("ovs-vswitchd", &[&switch]));
         vsctl(&[
             "set",
