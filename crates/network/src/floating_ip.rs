@@ -206,7 +206,8 @@ impl Network {
         port: &Port,
         gone: impl Fn(IpAddr) -> bool,
     ) -> Result<()> {
-        for mut floating in store::floating_ip::of_ports(&mut write.tx, &[port.standard.id.clone()]).await? {
+        for mut floating in store::floating_ip::of_ports(&mut write.tx, std::slice::from_ref(&port.standard.id)).await?
+        {
             if floating.target.as_ref().is_some_and(|target| gone(target.fixed_ip)) {
                 self.floating_ip_loose(write, &mut floating);
                 self.floating_ip_store(write, &floating).await?;
@@ -225,7 +226,7 @@ impl Network {
             return Err(not_found(id));
         }
         let holder = &floating.holder_port_id;
-        if let Some(port) = store::port::get(&mut write.tx, &[holder.clone()]).await?.remove(holder) {
+        if let Some(port) = store::port::get(&mut write.tx, std::slice::from_ref(holder)).await?.remove(holder) {
             self.port_remove(&mut write, &port).await?;
         }
         self.commit(write).await

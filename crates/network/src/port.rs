@@ -216,7 +216,7 @@ impl Network {
             }
             ipam::claims_write(&mut write.tx, &claims, &network_id).await?;
             for claim in claims {
-                let mut mine = indexes.iter().map(|index| *index);
+                let mut mine = indexes.iter().copied();
                 if let Some(index) = mine.find(|index| drafts[*index].port.standard.id == claim.port_id) {
                     let fixed = model::FixedIp { subnet_id: claim.subnet_id, ip_address: claim.address };
                     drafts[index].port.fixed_ips.push(fixed);
@@ -355,7 +355,7 @@ impl Network {
 
     /// Gives a port other addresses; those that it keeps stay claimed.
     pub(crate) async fn port_readdress(&self, write: &mut Write, port: &Port, asked: &[FixedIpRequest]) -> Result<()> {
-        let subnets = store::subnet::of_networks(&mut write.tx, &[port.network_id.clone()]).await?;
+        let subnets = store::subnet::of_networks(&mut write.tx, std::slice::from_ref(&port.network_id)).await?;
         let mut wants = ipam::plan(port, Some(asked), &subnets)?;
         // A port that asks for some address of a subnet where it has one keeps that.
         let mut left = port.fixed_ips.clone();

@@ -181,7 +181,7 @@ impl Network {
         asked: GatewayRequest,
     ) -> Result<()> {
         let network_id = asked.network_id.unwrap_or_default();
-        let found = store::network::get(&mut write.tx, &[network_id.clone()]).await?.remove(&network_id);
+        let found = store::network::get(&mut write.tx, std::slice::from_ref(&network_id)).await?.remove(&network_id);
         let network = found
             .filter(|network| caller.may("get_network", &network_target(network)))
             .ok_or_else(|| crate::network::not_found(&network_id))?;
@@ -196,7 +196,7 @@ impl Network {
             gateway.enable_snat = asked.enable_snat.unwrap_or(gateway.enable_snat);
             if let Some(fixed) = asked.external_fixed_ips {
                 let id = gateway.port_id.clone();
-                let port = store::port::get(&mut write.tx, &[id.clone()]).await?.remove(&id);
+                let port = store::port::get(&mut write.tx, std::slice::from_ref(&id)).await?.remove(&id);
                 let port = port.ok_or_else(|| crate::subnet::port_not_found(&id))?;
                 self.port_readdress(write, &port, &fixed).await?;
             }
@@ -226,7 +226,7 @@ impl Network {
     async fn gateway_clear(&self, write: &mut Write, router: &mut Router) -> Result<()> {
         let Some(gateway) = router.gateway.take() else { return Ok(()) };
         let id = &router.standard.id;
-        if !store::floating_ip::of_routers(&mut write.tx, &[id.clone()]).await?.is_empty() {
+        if !store::floating_ip::of_routers(&mut write.tx, std::slice::from_ref(id)).await?.is_empty() {
             return Err(conflict(
                 "RouterExternalGatewayInUseByFloatingIp",
                 format!(
@@ -236,7 +236,8 @@ impl Network {
             ));
         }
         self.router_store(write, router).await?;
-        let port = store::port::get(&mut write.tx, &[gateway.port_id.clone()]).await?.remove(&gateway.port_id);
+        let port =
+            store::port::get(&mut write.tx, std::slice::from_ref(&gateway.port_id)).await?.remove(&gateway.port_id);
         match port {
             Some(port) => self.port_remove(write, &port).await,
             None => Ok(()),
@@ -287,7 +288,7 @@ impl Network {
             )));
         };
         self.interface_check(write, router, std::slice::from_ref(subnet)).await?;
-        let networks = store::network::get(&mut write.tx, &[subnet.network_id.clone()]).await?;
+        let networks = store::network::get(&mut write.tx, std::slice::from_ref(&subnet.network_id)).await?;
         let Some(network) = networks.get(&subnet.network_id) else {
             return Err(crate::network::not_found(&subnet.network_id));
         };
@@ -333,7 +334,7 @@ impl Network {
 
     /// A router may not be connected twice to the same addresses.
     async fn interface_check(&self, write: &mut Write, router: &Router, wanted: &[Subnet]) -> Result<()> {
-        let ports = store::port::of_devices(&mut write.tx, &[router.standard.id.clone()]).await?;
+        let ports = store::port::of_devices(&mut write.tx, std::slice::from_ref(&router.standard.id)).await?;
         let ids: Vec<String> = ports.iter().flat_map(|port| &port.fixed_ips).map(|ip| ip.subnet_id.clone()).collect();
         for (id, connected) in store::subnet::get(&mut write.tx, &ids).await? {
             for subnet in wanted {

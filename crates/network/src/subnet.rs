@@ -105,6 +105,9 @@ impl Network {
     }
 
     async fn subnet_draft(&self, caller: &Caller, create: Create) -> Result<Subnet> {
+        if create.network_id.is_empty() {
+            return Err(invalid("A subnet needs a network: give network_id."));
+        }
         let network = self.network_get(&create.network_id).await?;
         let project = crate::access::owner(caller, create.project_id)?;
         let target = in_network(&project, &network);
@@ -171,7 +174,7 @@ impl Network {
     /// A gateway that a router's port has cannot be taken away.
     async fn gateway_free(&self, write: &mut Write, subnet: &Subnet, gateway: Option<IpAddr>) -> Result<()> {
         let Some(old) = subnet.gateway_ip.filter(|old| Some(*old) != gateway) else { return Ok(()) };
-        let ports = store::port::of_networks(&mut write.tx, &[subnet.network_id.clone()]).await?;
+        let ports = store::port::of_networks(&mut write.tx, std::slice::from_ref(&subnet.network_id)).await?;
         let holder = ports.iter().find(|port| {
             port.device_owner == model::ROUTER_INTERFACE && port.fixed_ips.iter().any(|ip| ip.ip_address == old)
         });

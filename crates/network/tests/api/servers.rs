@@ -8,7 +8,7 @@ async fn a_servers_ports_come_and_go_with_it() {
     let cloud = Cloud::new().await;
     let (network, _) = cloud.subnet(&cloud.alice, "10.0.0.0/24").await;
     let given = id(&cloud.make(&cloud.alice, "/ports", "port", json!({"network_id": network})).await);
-    assert_eq!(cloud.network.networks_default("a").await.unwrap(), [network.clone()]);
+    assert_eq!(cloud.network.networks_default("a").await.unwrap(), std::slice::from_ref(&network));
     let request = ServerPortsRequest {
         server_id: "server".to_owned(),
         project_id: "a".to_owned(),
