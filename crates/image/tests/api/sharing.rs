@@ -64,8 +64,8 @@ async fn visibility_decides_who_sees_an_image() {
         ids.sort();
         ids.into_iter().cloned().collect::<Vec<_>>()
     };
-    assert_eq!(ids(&cloud.two, "").await, [public.clone()]);
-    assert_eq!(ids(&cloud.two, "?visibility=community").await, [community.clone()]);
+    assert_eq!(ids(&cloud.two, "").await, std::slice::from_ref(&public));
+    assert_eq!(ids(&cloud.two, "?visibility=community").await, std::slice::from_ref(&community));
     assert_eq!(ids(&cloud.two, "?visibility=all").await, sorted(vec![&public, &community]));
     assert_eq!(ids(&cloud.one, "").await, sorted(vec![&public, &community, &private]));
     assert_eq!(ids(&cloud.admin, "").await, sorted(vec![&public, &private]));
