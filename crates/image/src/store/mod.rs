@@ -2,3 +2,6 @@
 
 pub(crate) mod image;
 pub(crate) mod member;
+
+#[cfg(test)]
+mod tests;

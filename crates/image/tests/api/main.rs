@@ -1,0 +1,8 @@
+//! The image service over HTTP, on a cloud of nothing but identity and images.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bytes;
+mod cloud;
+mod records;
+mod sharing;
