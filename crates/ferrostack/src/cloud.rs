@@ -70,7 +70,7 @@ pub enum Node {
     /// Nothing: servers exist only in the API.
     Fake(fake::Node),
     /// QEMU, Open vSwitch and OVN.
-    Real(host::Services, VirtType),
+    Real(Box<host::Services>, VirtType),
 }
 
 impl Node {
@@ -126,6 +126,7 @@ impl Cloud {
         let services = Services::build(&ground, &settings).await?;
         services.identity.bootstrap(&bootstrap(&settings)?).await.context("identity cannot be set up")?;
         serve(&runtime, listener, services.router());
+        services.image.start().await.context("the image service cannot be started")?;
         services.network.start();
         services.compute.start().await.context("compute cannot be started")?;
         ground.work.start().await.context("durable work cannot be started")?;

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::api::{Error, Result};
+use ::api::{Error, Kind, Result};
 use db::Tx;
 
 use crate::store::allocation::{Consumer, ProjectUse};
@@ -38,6 +38,14 @@ pub(crate) enum Generation {
     Is(i64),
 }
 
+/// How often a claim that met another change of the same rows is tried again.
+const ATTEMPTS: u32 = 3;
+
+/// Whether somebody else was in the way, so that trying again helps.
+fn is_race(error: &Error) -> bool {
+    error.kind == Kind::Unavailable || error.code == Some("placement.concurrent_update")
+}
+
 /// What came of writing allocations.
 enum Outcome {
     Written,
@@ -48,16 +56,24 @@ impl Placement {
     /// Makes the consumer's allocations these, in one transaction. `false`, and nothing changed, when a provider
     /// cannot give that much. Claiming the same again succeeds.
     pub async fn allocations_claim(&self, claim: &Claim) -> Result<bool> {
-        let mut tx = self.0.db.begin().await?;
-        match self.claim_write(&mut tx, claim, Generation::Any).await? {
-            Outcome::Written => tx.commit().await.map(|()| true).map_err(Error::from),
-            Outcome::NoCapacity { .. } => Ok(false),
+        let mut attempts = 0;
+        loop {
+            match self.allocations_claim_once(claim).await {
+                Err(error) if attempts < ATTEMPTS && is_race(&error) => attempts += 1,
+                result => return result,
+            }
         }
     }
 
     /// Gives back all that the consumer holds; succeeds when it holds nothing.
     pub async fn allocations_release(&self, consumer_id: &str) -> Result<()> {
-        self.allocations_delete(consumer_id).await.map(drop)
+        let mut attempts = 0;
+        loop {
+            match self.allocations_delete(consumer_id).await {
+                Err(error) if attempts < ATTEMPTS && is_race(&error) => attempts += 1,
+                result => return result.map(drop),
+            }
+        }
     }
 
     /// What the consumer holds.
@@ -122,6 +138,14 @@ impl Placement {
         Ok((uses, store::allocation::consumer_counts(&self.0.db, project_id, user_id).await?))
     }
 
+    async fn allocations_claim_once(&self, claim: &Claim) -> Result<bool> {
+        let mut tx = self.0.db.begin().await?;
+        match self.claim_write(&mut tx, claim, Generation::Any).await? {
+            Outcome::Written => tx.commit().await.map(|()| true).map_err(Error::from),
+            Outcome::NoCapacity { .. } => Ok(false),
+        }
+    }
+
     async fn claim_write(&self, tx: &mut Tx, claim: &Claim, generation: Generation) -> Result<Outcome> {
         let known = store::allocation::consumer(&mut *tx, &claim.consumer_id).await?;
         let fits = match (generation, &known) {
@@ -140,17 +164,22 @@ impl Placement {
             return Ok(Outcome::Written);
         }
         self.consumer_write(tx, claim, known.as_ref()).await?;
+        // Everybody locks the provider's row before its inventories, in the order of the ids.
+        let touched: BTreeSet<&String> = old.keys().chain(claim.allocations.keys()).collect();
+        for provider_id in touched {
+            if !store::provider::advance(tx, provider_id, None, self.now()).await? {
+                return Err(Error::bad_request(format!(
+                    "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
+                )));
+            }
+        }
         for (provider_id, class) in pairs(&old, &claim.allocations) {
             let (before, after) =
                 (amount(&old, &provider_id, &class), amount(&claim.allocations, &provider_id, &class));
             if before != after && !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
-                return self.refusal(tx, provider_id, class).await;
+                return Ok(Outcome::NoCapacity { provider_id, class });
             }
             store::allocation::put(tx, &claim.consumer_id, &provider_id, &class, after).await?;
-        }
-        let touched: BTreeSet<&String> = old.keys().chain(claim.allocations.keys()).collect();
-        for provider_id in touched {
-            self.provider_advance(tx, provider_id, None).await?;
         }
         if let (true, Some(consumer)) = (claim.allocations.is_empty(), known) {
             store::allocation::consumer_delete(tx, &consumer.id, consumer.generation + 1).await?;
@@ -184,16 +213,6 @@ impl Placement {
             }
         };
         if written { Ok(()) } else { Err(error::concurrent(&format!("Consumer {}", claim.consumer_id))) }
-    }
-
-    /// Tells a provider that cannot give that much from one that does not exist or has no such inventory.
-    async fn refusal(&self, tx: &mut Tx, provider_id: String, class: String) -> Result<Outcome> {
-        if store::provider::get(&mut *tx, &provider_id).await?.is_none() {
-            return Err(Error::bad_request(format!(
-                "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
-            )));
-        }
-        Ok(Outcome::NoCapacity { provider_id, class })
     }
 }
 
