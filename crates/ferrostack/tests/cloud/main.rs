@@ -6,3 +6,4 @@ mod boot;
 mod crash;
 mod fixture;
 mod quota;
+mod tenants;
