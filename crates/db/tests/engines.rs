@@ -1,7 +1,5 @@
 //! The same promises on both engines.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use db::testing::each_engine;
 use db::{Db, Direction, Error, Keyset, Migration, sql};
 

@@ -70,7 +70,7 @@ pub enum Node {
     /// Nothing: servers exist only in the API.
     Fake(fake::Node),
     /// QEMU, Open vSwitch and OVN.
-    Real(host::Services, VirtType),
+    Real(Box<host::Services>, VirtType),
 }
 
 impl Node {

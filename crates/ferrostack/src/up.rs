@@ -126,7 +126,7 @@ async fn real_node(state: &State, runtime: &Runtime, host: &str) -> Result<Node>
     let (services, virt_type) = tokio::join!(host::Services::start(runtime.clone(), options), VirtType::probe());
     let services = services.context("this node's services do not start; `ferrostack doctor` says what is missing")?;
     services.external_address_ensure(EXTERNAL_GATEWAY).context("br-ex cannot get its address")?;
-    Ok(Node::Real(services, virt_type))
+    Ok(Node::Real(Box::new(services), virt_type))
 }
 
 fn fault_point(text: &str) -> Result<work::FaultPoint> {

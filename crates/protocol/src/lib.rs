@@ -5,10 +5,12 @@
 //! should be, so doing it again does no harm. The agent tells control by [`Report`] on [`CONTROL_QUEUE`].
 
 mod call;
+mod metadata;
 mod report;
 mod server;
 
 pub use call::{Answer, Call, ConsoleKind, Problem, RebootKind};
+pub use metadata::{metadata_sign, metadata_verify};
 pub use report::{NodeReport, PowerState, Report, ReportAnswer, Resources, ServerReport};
 pub use server::{DiskSource, ImageSource, ServerPort, ServerSpec};
 

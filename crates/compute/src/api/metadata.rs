@@ -7,9 +7,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderValue, Uri, header};
-use sha2::Sha256;
+use protocol::metadata_verify;
 
 use crate::Compute;
 use crate::metadata::{Document, Documents};
@@ -41,26 +40,14 @@ fn asker(compute: &Compute, headers: &HeaderMap) -> Result<(IpAddr, String)> {
     else {
         return Err(Error::forbidden("Only the nodes' metadata proxies may ask here."));
     };
-    let secret = &compute.options().metadata_secret;
-    let signature = hex::decode(signature).unwrap_or_default();
-    // The comparison inside takes the same time wherever the difference is.
-    let signed =
-        !secret.is_empty() && mac(secret, address, network_id).is_some_and(|mac| mac.verify_slice(&signature).is_ok());
-    if !signed {
-        return Err(Error::forbidden("The signature of the metadata proxy is wrong; give both sides the same secret."));
-    }
     let address = address
         .trim()
         .parse()
         .map_err(|_| Error::bad_request("X-Forwarded-For must be the guest's address and nothing else."))?;
+    if !metadata_verify(&compute.options().metadata_secret, network_id, address, signature) {
+        return Err(Error::forbidden("The signature of the metadata proxy is wrong; give both sides the same secret."));
+    }
     Ok((address, network_id.to_owned()))
-}
-
-/// The signature that a proxy sends in `X-Signature`, in hex: HMAC-SHA256 over `ADDRESS NETWORK_ID`.
-fn mac(secret: &str, address: &str, network_id: &str) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
-    mac.update(format!("{address} {network_id}").as_bytes());
-    Some(mac)
 }
 
 impl Compute {

@@ -1,10 +1,8 @@
 //! Orders, lists, labels, consoles and metadata of servers, and who may have them.
 
 use axum::body::Body;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Request;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use crate::fleet::{Fleet, Setup};
 
@@ -211,12 +209,11 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     let server = fleet.server(&format!("/compute/v2.1/servers/{id}")).await;
     let address = server["addresses"]["net"][0]["addr"].as_str().unwrap().to_owned();
     let get = |path: &str, address: &str, secret: &str| {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-        mac.update(format!("{address} {}", fleet.network_id).as_bytes());
+        let signature = protocol::metadata_sign(secret, &fleet.network_id, address.parse().unwrap()).unwrap();
         let request = Request::get(format!("/metadata{path}"))
             .header("x-forwarded-for", address)
             .header("x-network-id", &fleet.network_id)
-            .header("x-signature", hex::encode(mac.finalize().into_bytes()));
+            .header("x-signature", signature);
         fleet.send(request.body(Body::empty()).unwrap())
     };
     let document = get("/openstack/latest/meta_data.json", &address, "shared").await.expect(200);

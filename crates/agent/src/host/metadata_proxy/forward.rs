@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -13,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use sha2::Sha256;
+use protocol::metadata_sign;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -95,12 +94,13 @@ impl Forward {
             return Ok(sorry(StatusCode::PAYLOAD_TOO_LARGE));
         };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let signature = metadata_sign(&self.secret, network, guest).context("the secret cannot be used")?;
         let mut asked = Request::builder()
             .method(head.method)
             .uri(format!("{}{path}", self.url))
             .header("X-Forwarded-For", guest.to_string())
             .header("X-Network-ID", network)
-            .header("X-Signature", signature(&self.secret, network, guest)?);
+            .header("X-Signature", signature);
         for name in HEADERS {
             if let Some(value) = head.headers.get(&name) {
                 asked = asked.header(name, value);
@@ -116,13 +116,6 @@ impl Forward {
         }
         Ok(response)
     }
-}
-
-/// What tells control that the guest and its network are as we say: an HMAC-SHA256 of both, in hex.
-fn signature(secret: &str, network: &str, guest: IpAddr) -> Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the secret cannot be used")?;
-    mac.update(format!("{network}|{guest}").as_bytes());
-    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 fn sorry(status: StatusCode) -> Response<Full<Bytes>> {
@@ -172,7 +165,7 @@ mod tests {
         let answer = guest_asks(url, question).await;
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hi"), "{answer}");
         let asked = asked.await.unwrap();
-        let signed = signature("s", "n", IpAddr::from([127, 0, 0, 1])).unwrap();
+        let signed = metadata_sign("s", "n", IpAddr::from([127, 0, 0, 1])).unwrap();
         assert!(asked.starts_with("get /metadata/latest/meta-data/?a=b http/1.1"), "{asked}");
         assert!(asked.contains(&format!("x-signature: {signed}")) && asked.contains("x-forwarded-for: 127.0.0.1"));
         assert!(asked.contains("x-network-id: n\r\n") && !asked.contains("9.9.9.9") && !asked.contains("other"));
