@@ -1,9 +1,9 @@
 //! What a project has is its own: every operation is tried from another project's side, by a reader of the project and
 //! without a token. One table has a row for each; an operation without a row fails a test.
 
-mod alice;
-mod row;
-mod table;
+pub mod alice;
+pub mod row;
+pub mod table;
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use ferrostack::client::{Answer, Client};
 use ferrostack::cloud;
 use http::{Method, StatusCode};
 use policy::Rule;
+use testkit::TestCloud;
 
 use alice::Alice;
 use row::{Access, Row};
@@ -98,7 +99,7 @@ enum Who {
 
 /// Tries every row of a service as everybody, and says all that was wrong.
 async fn isolation(service: Service) {
-    let alice = Alice::start().await;
+    let alice = Alice::start(TestCloud::start().await).await;
     let rows = (service.rows)();
     let before = alice.belongings().await;
     let mut wrong = Vec::new();

@@ -73,8 +73,7 @@ pub struct Alice {
 }
 
 impl Alice {
-    pub async fn start() -> Self {
-        let cloud = TestCloud::start().await;
+    pub async fn start(cloud: TestCloud) -> Self {
         let tenant = cloud.tenant("alice").await;
         let bob = cloud.tenant("bob").await;
         let carol = cloud.tenant("carol").await;
@@ -136,6 +135,10 @@ impl Alice {
         let service = expect(admin, 200, Method::GET, "/identity/v3/services?type=network", None).await;
         let body = json!({"auth": {"identity": {"methods": ["password"], "password": {
             "user": {"name": "alice-member", "domain": {"id": "default"}, "password": "a password"}}}}});
+        let mut scoped = body.clone();
+        scoped["auth"]["scope"] = json!({"project": {"id": self.names["project"]}});
+        let answer = self.nobody.request(Method::POST, "/identity/v3/auth/tokens", Some(&scoped)).await.unwrap();
+        let scoped = answer.headers["x-subject-token"].to_str().unwrap().to_owned();
         let answer = self.nobody.request(Method::POST, "/identity/v3/auth/tokens", Some(&body)).await.unwrap();
         let token = answer.headers["x-subject-token"].to_str().unwrap().to_owned();
         let v3 = "/identity/v3";
@@ -155,6 +158,7 @@ impl Alice {
             ("user", user),
             ("reader_role", reader),
             ("token", token),
+            ("token_of_project", scoped),
             ("domain", id(&domain["domain"])),
             ("group", id(&group["group"])),
             ("role", id(&role["role"])),
