@@ -52,6 +52,9 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    if has_nul(body) {
+        return Err(Error::bad_request("A text in the body has the character NUL (\\u0000); leave it out."));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
@@ -64,4 +67,31 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     })?;
     deserializer.end().map_err(|error| Error::bad_request(format!("The body is not valid JSON: {error}")))?;
     Ok(value)
+}
+
+/// Whether a text in this JSON has the character NUL, which no database can keep. JSON has it only as an escape.
+fn has_nul(body: &[u8]) -> bool {
+    let mut rest = body;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = rest.get(at + 1..).unwrap_or_default();
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_nul;
+
+    #[test]
+    fn only_an_escaped_nul_is_one() {
+        assert!(has_nul(br#"{"a": "b\u0000"}"#));
+        assert!(has_nul(br#"{"a": "\\\u0000"}"#));
+        for fine in [r#"{"a": "b\\u0000"}"#, r#"{"a": "\u0001"}"#, r#"{"a": "\"#] {
+            assert!(!has_nul(fine.as_bytes()), "{fine}");
+        }
+    }
 }

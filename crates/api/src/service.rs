@@ -3,7 +3,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument as _;
@@ -108,6 +108,9 @@ async fn frame(State(service): State<Service>, mut request: Request, next: Next)
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(links.clone());
     async {
+        if let Err(error) = address_check(request.uri()) {
+            return finish(service, error.into_response(), &id);
+        }
         let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
             Some(Err(error)) => return finish(service, error.into_response(), &id),
             Some(Ok(version)) => Some(version),
@@ -133,6 +136,16 @@ async fn frame(State(service): State<Service>, mut request: Request, next: Next)
     }
     .instrument(span)
     .await
+}
+
+/// No parameter of a path or query may have what is no text, or what no database can keep.
+fn address_check(address: &Uri) -> Result<()> {
+    let text = address.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    match percent_encoding::percent_decode_str(text).decode_utf8() {
+        Ok(text) if !text.contains('\0') => Ok(()),
+        Ok(_) => Err(Error::bad_request("The address has the character NUL (%00); leave it out.")),
+        Err(_) => Err(Error::bad_request("The address is not UTF-8; encode it as UTF-8 before the percent signs.")),
+    }
 }
 
 fn finish(service: Service, response: Response, id: &RequestId) -> Response {
@@ -183,5 +196,17 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_else(|| Self("req-unknown".to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Uri, address_check};
+
+    #[test]
+    fn an_address_is_text() {
+        let right = |address: &'static str| address_check(&Uri::from_static(address)).is_ok();
+        assert!(right("/a/b?c=%20%F0%9F%A7%81%25"));
+        assert!(!right("/a/%00") && !right("/a?b=%00") && !right("/a/%FF") && !right("/a?b=%C3"));
     }
 }

@@ -111,3 +111,8 @@ impl Standard {
         texts_check(&self.name, &self.description)
     }
 }
+
+/// 400 for a field of a request that must be a UUID and is none.
+pub(crate) fn uuid_check(field: &str, id: &str) -> Result<()> {
+    if api::fields::is_uuid(id) { Ok(()) } else { Err(invalid(format!("{field} must be a UUID, not '{id}'."))) }
+}

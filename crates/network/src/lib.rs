@@ -17,6 +17,7 @@ mod floating_ip;
 mod ipam;
 mod metadata_port;
 mod network;
+mod operations;
 mod port;
 mod quota;
 mod router;

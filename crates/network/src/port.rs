@@ -106,6 +106,7 @@ impl Network {
             if create.network_id.is_empty() {
                 return Err(invalid("A port needs a network: give network_id."));
             }
+            crate::access::uuid_check("network_id", &create.network_id)?;
             let network = networks.get(&create.network_id);
             let network = network
                 .filter(|network| caller.may("get_network", &crate::access::network_target(network)))

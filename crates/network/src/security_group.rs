@@ -295,6 +295,7 @@ impl Network {
     ) -> Result<Vec<SecurityRule>> {
         let mut drafts = Vec::new();
         for create in creates {
+            crate::access::uuid_check("security_group_id", &create.security_group_id)?;
             let group = self.security_group_for(caller, &create.security_group_id, "get_security_group").await?;
             let project = create.project_id.clone().unwrap_or_else(|| group.standard.project_id.clone());
             caller.allow("create_security_group_rule", &of_project(&project))?;

@@ -108,6 +108,7 @@ impl Network {
         if create.network_id.is_empty() {
             return Err(invalid("A subnet needs a network: give network_id."));
         }
+        crate::access::uuid_check("network_id", &create.network_id)?;
         let network = self.network_get(&create.network_id).await?;
         let project = crate::access::owner(caller, create.project_id)?;
         let target = in_network(&project, &network);

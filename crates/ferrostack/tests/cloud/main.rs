@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod boot;
 mod crash;
 mod fixture;
 mod quota;
 mod sql;
+mod tenants;

@@ -143,6 +143,6 @@ pub(super) const RULES: &[Rule] = &[
         "identity:list_role_assignments_for_tree",
         TREE,
         "List the role assignments on a project and all below it.",
-        &[("GET", "/v3/role_assignments?include_subtree")],
+        &[("GET", "/v3/role_assignments?scope.project.id={project_id}&include_subtree")],
     ),
 ];

@@ -1,0 +1,439 @@
+//! Every operation of every API. The administrator tries the rows in their order, so what is deleted stands last.
+
+use super::row::Access::{Anyone, Own, Refused};
+use super::row::Row;
+
+/// `POST` of a body.
+fn post(path: &str, body: &str) -> Row {
+    Row::new("POST", path, Refused).body(body)
+}
+
+fn put(path: &str, body: &str) -> Row {
+    Row::new("PUT", path, Refused).body(body)
+}
+
+fn patch(path: &str, body: &str) -> Row {
+    Row::new("PATCH", path, Refused).body(body)
+}
+
+fn delete(path: &str) -> Row {
+    Row::new("DELETE", path, Refused)
+}
+
+/// `GET` of what everybody may read.
+fn anyone(path: &str) -> Row {
+    Row::new("GET", path, Anyone)
+}
+
+/// `GET` of what readers of alice's project may read.
+fn own(path: &str) -> Row {
+    Row::new("GET", path, Own)
+}
+
+/// `GET` of what only administrators may read.
+fn admin(path: &str) -> Row {
+    Row::new("GET", path, Refused)
+}
+
+pub fn identity() -> Vec<Row> {
+    let head = |path: &str| Row::new("HEAD", path, Refused);
+    let subject = |row: Row| row.header("x-subject-token", "{token}");
+    let passwords = r#"{"user": {"original_password": "wrong", "password": "another"}}"#;
+    let log_in = r#"{"auth": {"identity": {"methods": ["password"], "password": {"user":
+        {"id": "{user}", "password": "wrong"}}}}}"#;
+    let mut rows = vec![
+        anyone("").open().without_token().also(300, "a choice of versions").admin(300, "the same"),
+        anyone("/v3").open().without_token(),
+        post("/v3/auth/tokens", log_in).open().also(401, "the password is wrong").admin(401, "the same"),
+        subject(admin("/v3/auth/tokens")),
+        subject(head("/v3/auth/tokens")),
+        anyone("/v3/auth/catalog"),
+        anyone("/v3/auth/projects"),
+        anyone("/v3/auth/domains"),
+        anyone("/v3/auth/system"),
+        own("/v3/projects/{project}"),
+        admin("/v3/projects"),
+        admin("/v3/users/{user}/projects"),
+        post("/v3/projects", r#"{"project": {"name": "cakes"}}"#),
+        patch("/v3/projects/{project}", r#"{"project": {"description": "cakes"}}"#),
+        put("/v3/projects/{project}/tags", r#"{"tags": ["red"]}"#),
+        put("/v3/projects/{project}/tags/blue", ""),
+        own("/v3/projects/{project}/tags"),
+        Row::new("HEAD", "/v3/projects/{project}/tags", Own),
+        own("/v3/projects/{project}/tags/blue").also(404, "there is none yet"),
+        Row::new("HEAD", "/v3/projects/{project}/tags/blue", Own).also(404, "there is none yet"),
+        delete("/v3/projects/{project}/tags/blue"),
+        delete("/v3/projects/{project}/tags"),
+        anyone("/v3/domains/default"),
+        admin("/v3/domains"),
+        post("/v3/domains", r#"{"domain": {"name": "cakes"}}"#),
+        patch("/v3/domains/{domain}", r#"{"domain": {"enabled": false}}"#),
+        admin("/v3/users/{user}"),
+        admin("/v3/users"),
+        post("/v3/users", r#"{"user": {"name": "cake"}}"#),
+        patch("/v3/users/{user}", r#"{"user": {"description": "cakes"}}"#),
+        post("/v3/users/{user}/password", passwords).open().also(401, "wrong").admin(401, "the password is wrong"),
+        admin("/v3/users/{user}/groups"),
+        admin("/v3/groups/{group}"),
+        admin("/v3/groups"),
+        post("/v3/groups", r#"{"group": {"name": "cakes"}}"#),
+        patch("/v3/groups/{group}", r#"{"group": {"description": "cakes"}}"#),
+        put("/v3/groups/{group}/users/{user}", ""),
+        admin("/v3/groups/{group}/users"),
+        admin("/v3/groups/{group}/users/{user}"),
+        head("/v3/groups/{group}/users/{user}"),
+        delete("/v3/groups/{group}/users/{user}"),
+        admin("/v3/roles/{role}"),
+        admin("/v3/roles"),
+        post("/v3/roles", r#"{"role": {"name": "cake"}}"#),
+        patch("/v3/roles/{role}", r#"{"role": {"description": "cakes"}}"#),
+        put("/v3/roles/{role}/implies/{reader_role}", ""),
+        admin("/v3/roles/{role}/implies/{reader_role}"),
+        head("/v3/roles/{role}/implies/{reader_role}"),
+        admin("/v3/roles/{role}/implies"),
+        admin("/v3/role_inferences"),
+        delete("/v3/roles/{role}/implies/{reader_role}"),
+        admin("/v3/role_assignments"),
+        admin("/v3/role_assignments?scope.project.id={project}&include_subtree"),
+        anyone("/v3/regions/{region}"),
+        anyone("/v3/regions"),
+        post("/v3/regions", r#"{"region": {"id": "Nowhere"}}"#),
+        put("/v3/regions/Somewhere", r#"{"region": {}}"#),
+        patch("/v3/regions/{region}", r#"{"region": {"description": "far"}}"#),
+        admin("/v3/services/{catalog_service}"),
+        admin("/v3/services"),
+        post("/v3/services", r#"{"service": {"type": "cakes"}}"#),
+        patch("/v3/services/{catalog_service}", r#"{"service": {"name": "cake"}}"#),
+        admin("/v3/endpoints/{endpoint}"),
+        admin("/v3/endpoints"),
+        post(
+            "/v3/endpoints",
+            r#"{"endpoint": {"service_id": "{catalog_service}", "interface": "admin", "url": "http://127.0.0.1/a"}}"#,
+        ),
+        patch("/v3/endpoints/{endpoint}", r#"{"endpoint": {"url": "http://127.0.0.1/b"}}"#),
+    ];
+    for target in ["projects/{dave_project}", "domains/{domain}"] {
+        for actor in ["users/{dave}", "groups/{group}"] {
+            let plain = format!("/v3/{target}/{actor}/roles");
+            let inherited = format!("/v3/OS-INHERIT/{target}/{actor}/roles");
+            for (list, one) in [
+                (plain.clone(), format!("{plain}/{{role}}")),
+                (format!("{inherited}/inherited_to_projects"), format!("{inherited}/{{role}}/inherited_to_projects")),
+            ] {
+                rows.extend([put(&one, ""), admin(&one), head(&one), admin(&list), delete(&one)]);
+            }
+        }
+    }
+    for actor in ["users/{dave}", "groups/{group}"] {
+        let list = format!("/v3/system/{actor}/roles");
+        let one = format!("{list}/{{role}}");
+        rows.extend([put(&one, ""), admin(&one), head(&one), admin(&list), delete(&one)]);
+    }
+    rows.extend([
+        subject(delete("/v3/auth/tokens")),
+        delete("/v3/endpoints/{endpoint}"),
+        delete("/v3/services/{catalog_service}"),
+        delete("/v3/regions/{region}"),
+        delete("/v3/roles/{role}"),
+        delete("/v3/groups/{group}"),
+        delete("/v3/users/{user}"),
+        delete("/v3/projects/{project}"),
+        delete("/v3/domains/{domain}"),
+    ]);
+    rows
+}
+
+pub fn placement() -> Vec<Row> {
+    let spare = |rest: &str| format!("/resource_providers/{{spare_provider}}{rest}");
+    let allocations = r#"{"allocations": {"{spare_provider}": {"resources": {"CUSTOM_CAKE": 1}}},
+        "project_id": "{project}", "user_id": "{user}", "consumer_generation": null, "consumer_type": "INSTANCE"}"#;
+    let two = format!(r#"{{"{CONSUMER}": {allocations}}}"#);
+    let rows = vec![
+        anyone("").open().without_token(),
+        admin("/resource_providers"),
+        post("/resource_providers", r#"{"name": "cakes"}"#),
+        admin("/resource_providers/{provider}"),
+        put(&spare(""), r#"{"name": "thrifty"}"#),
+        admin("/resource_classes"),
+        post("/resource_classes", r#"{"name": "CUSTOM_PIE"}"#),
+        admin("/resource_classes/CUSTOM_CAKE"),
+        put("/resource_classes/CUSTOM_TART", ""),
+        delete("/resource_classes/CUSTOM_TART"),
+        admin("/resource_providers/{provider}/inventories"),
+        post(&spare("/inventories"), r#"{"resource_class": "CUSTOM_CAKE", "total": 9}"#),
+        admin(&spare("/inventories/CUSTOM_CAKE")),
+        put(&spare("/inventories/CUSTOM_CAKE"), r#"{"resource_provider_generation": 1, "total": 8}"#),
+        put(
+            &spare("/inventories"),
+            r#"{"resource_provider_generation": 2, "inventories": {"CUSTOM_CAKE": {"total": 7}}}"#,
+        ),
+        admin(&spare("/aggregates")),
+        put(
+            &spare("/aggregates"),
+            r#"{"resource_provider_generation": 3, "aggregates": ["2ab0ed2d-1b3c-4b52-8a2f-6d4a4ad6b5a1"]}"#,
+        ),
+        admin("/resource_providers/{provider}/usages"),
+        own("/usages").query("?project_id={project}"),
+        admin("/traits"),
+        admin("/traits/CUSTOM_BLUE"),
+        put("/traits/CUSTOM_RED", ""),
+        delete("/traits/CUSTOM_RED"),
+        admin("/resource_providers/{provider}/traits"),
+        put(&spare("/traits"), r#"{"resource_provider_generation": 4, "traits": ["CUSTOM_BLUE"]}"#),
+        delete(&spare("/traits")),
+        admin("/allocations/{server}"),
+        put(&format!("/allocations/{CONSUMER}"), allocations),
+        delete(&format!("/allocations/{CONSUMER}")),
+        post("/allocations", &two),
+        admin("/resource_providers/{provider}/allocations"),
+        admin("/allocation_candidates").query("?resources=VCPU:1"),
+        delete(&format!("/allocations/{CONSUMER}")),
+        delete(&spare("/inventories/CUSTOM_CAKE")),
+        delete(&spare("/inventories")),
+        delete("/resource_classes/CUSTOM_CAKE"),
+        delete(&spare("")),
+    ];
+    let version = |row: Row| row.header("openstack-api-version", "placement 1.39");
+    rows.into_iter().map(version).collect()
+}
+
+/// Something that has allocations.
+const CONSUMER: &str = "77d4bd75-1a52-4b1c-b1c1-6a0c1b7f5a5e";
+
+pub fn image() -> Vec<Row> {
+    let image = |rest: &str| format!("/v2/images/{{image}}{rest}");
+    let data = |row: Row| row.content_type("application/octet-stream");
+    let change = |body: &str| patch(&image(""), body).content_type("application/openstack-images-v2.1-json-patch");
+    let forged = r#"{"name": "cake", "owner": "{project}", "disk_format": "raw", "container_format": "bare"}"#;
+    vec![
+        anyone("/versions").open().without_token(),
+        anyone("/v2/images"),
+        own(&image("")),
+        post("/v2/images", forged),
+        change(r#"[{"op": "replace", "path": "/name", "value": "cake"}]"#),
+        change(r#"[{"op": "replace", "path": "/visibility", "value": "public"}]"#),
+        change(r#"[{"op": "replace", "path": "/visibility", "value": "shared"}]"#),
+        data(put("/v2/images/{empty_image}/file", "bytes")),
+        Row::new("GET", &image("/file"), Own).also(403, "a reader does not download"),
+        put(&image("/tags/red"), ""),
+        delete(&image("/tags/red")),
+        own(&image("/members")),
+        own(&image("/members/{carol}")),
+        post(&image("/members"), r#"{"member": "{bob}"}"#),
+        put(&image("/members/{carol}"), r#"{"status": "accepted"}"#),
+        put(&image("/members/{bob}"), r#"{"status": "accepted"}"#),
+        delete(&image("/members/{carol}")),
+        post(&image("/actions/deactivate"), ""),
+        post(&image("/actions/reactivate"), ""),
+        delete(&image("")),
+    ]
+}
+
+pub fn network() -> Vec<Row> {
+    let mut rows =
+        vec![anyone("").open().without_token(), anyone("/extensions").open(), anyone("/extensions/router").open()];
+    for (kind, one) in [
+        ("networks", "{network}"),
+        ("subnets", "{subnet}"),
+        ("ports", "{port}"),
+        ("routers", "{router}"),
+        ("floatingips", "{floatingip}"),
+        ("security-groups", "{security_group}"),
+    ] {
+        let tags = format!("/{kind}/{one}/tags");
+        rows.extend([
+            anyone(&format!("/{kind}")),
+            own(&format!("/{kind}/{one}")),
+            own(&tags),
+            own(&format!("{tags}/blue")),
+            put(&format!("{tags}/red"), ""),
+            delete(&format!("{tags}/red")),
+            put(&tags, r#"{"tags": ["green"]}"#),
+            delete(&tags),
+        ]);
+    }
+    rows.extend([
+        anyone("/networks").query("?project_id={project}"),
+        anyone("/ports").query("?network_id={network}"),
+        post("/networks", r#"{"network": {"project_id": "{project}"}}"#),
+        put("/networks/{network}", r#"{"network": {"name": "cake"}}"#),
+        put("/networks/{network}", r#"{"network": {"shared": true}}"#),
+        post("/subnets", r#"{"subnet": {"network_id": "{network}", "cidr": "10.2.0.0/24", "ip_version": 4}}"#),
+        put("/subnets/{subnet}", r#"{"subnet": {"name": "cake"}}"#),
+        post("/ports", r#"{"port": {"network_id": "{network}"}}"#),
+        post("/ports", r#"{"port": {"network_id": "{network}", "project_id": "{project}"}}"#),
+        put("/ports/{port}", r#"{"port": {"name": "cake"}}"#),
+        post("/routers", r#"{"router": {"project_id": "{project}"}}"#),
+        put("/routers/{router}", r#"{"router": {"name": "cake"}}"#),
+        put("/routers/{router}/add_router_interface", r#"{"port_id": "{port}"}"#)
+            .admin(400, "the router is in this subnet already"),
+        post("/floatingips", r#"{"floatingip": {"floating_network_id": "{outside}", "project_id": "{project}"}}"#),
+        post("/floatingips", r#"{"floatingip": {"floating_network_id": "{outside}", "port_id": "{server_port}"}}"#),
+        put("/floatingips/{floatingip}", r#"{"floatingip": {"description": "cake"}}"#),
+        post("/security-groups", r#"{"security_group": {"name": "cake", "project_id": "{project}"}}"#),
+        put("/security-groups/{security_group}", r#"{"security_group": {"name": "cake"}}"#),
+        put("/routers/{bobs_router}/add_router_interface", r#"{"subnet_id": "{subnet}"}"#).not_by_admin(),
+        put("/routers/{bobs_router}/add_router_interface", r#"{"port_id": "{port}"}"#).not_by_admin(),
+        put("/floatingips/{bobs_floatingip}", r#"{"floatingip": {"port_id": "{server_port}"}}"#).not_by_admin(),
+        put("/ports/{bobs_port}", r#"{"port": {"security_groups": ["{security_group}"]}}"#).not_by_admin(),
+        post("/ports", r#"{"port": {"network_id": "{bobs_network}", "security_groups": ["{security_group}"]}}"#)
+            .not_by_admin(),
+        post("/ports", r#"{"port": {"network_id": "{bobs_network}", "fixed_ips": [{"subnet_id": "{subnet}"}]}}"#)
+            .also(400, "the subnet is not the network's")
+            .not_by_admin(),
+        post(
+            "/security-group-rules",
+            r#"{"security_group_rule": {"security_group_id": "{bobs_security_group}", "direction": "ingress",
+                "remote_group_id": "{security_group}"}}"#,
+        )
+        .not_by_admin(),
+        anyone("/security-group-rules"),
+        own("/security-group-rules/{security_group_rule}"),
+        post(
+            "/security-group-rules",
+            r#"{"security_group_rule": {"security_group_id": "{security_group}", "direction": "ingress",
+                "protocol": "udp", "port_range_min": 53, "port_range_max": 53}}"#,
+        ),
+        post(
+            "/security-group-rules",
+            r#"{"security_group_rule": {"security_group_id": "{security_group}", "direction": "ingress",
+                "remote_group_id": "{security_group}", "protocol": "icmp"}}"#,
+        ),
+        own("/quotas/{project}"),
+        own("/quotas/{project}/default"),
+        own("/quotas/{project}/details"),
+        own("/quotas/{project}/details.json"),
+        admin("/quotas"),
+        put("/quotas/{project}", r#"{"quota": {"port": 99}}"#),
+        delete("/quotas/{project}"),
+        admin("/agents"),
+        admin("/agents/none").admin(404, "no node has a network agent here"),
+        anyone("/availability_zones"),
+        admin("/network-ip-availabilities"),
+        admin("/network-ip-availabilities/{network}"),
+        anyone("/service-providers"),
+        delete("/floatingips/{floatingip}"),
+        put("/routers/{router}/remove_router_interface", r#"{"subnet_id": "{subnet}"}"#)
+            .admin(409, "a floating IP leads through it"),
+        delete("/routers/{router}").admin(409, "a floating IP leads through it"),
+        delete("/security-group-rules/{security_group_rule}"),
+        delete("/security-groups/{security_group}"),
+        delete("/ports/{port}"),
+        delete("/subnets/{subnet}").admin(409, "the server has an address in it"),
+        delete("/networks/{network}").admin(409, "the server has a port in it"),
+    ]);
+    rows
+}
+
+pub fn compute() -> Vec<Row> {
+    let version = |row: Row, version| row.header("openstack-api-version", version);
+    let server = |rest: &str| format!("/servers/{{server}}{rest}");
+    let action =
+        |name: &str, body: &str| post(&server(&format!("/action ({name})")), &format!(r#"{{"{name}": {body}}}"#));
+    let quota = r#"{"quota_set": {"cores": 21}}"#;
+    let access = |name: &str| {
+        post(
+            &format!("/flavors/{{private_flavor}}/action ({name})"),
+            &format!(r#"{{"{name}": {{"tenant": "{{bob}}"}}}}"#),
+        )
+    };
+    let new_server = |rest: &str| {
+        format!(r#"{{"server": {{"name": "cake", "imageRef": "{{image}}", "flavorRef": "{{flavor}}", {rest}}}}}"#)
+    };
+    let mut rows = vec![
+        anyone("").open().without_token(),
+        anyone("/flavors").open(),
+        anyone("/flavors/detail"),
+        anyone("/flavors/{flavor}"),
+        post("/flavors", r#"{"flavor": {"name": "cake", "ram": 64, "vcpus": 1, "disk": 1}}"#),
+        version(put("/flavors/{flavor}", r#"{"flavor": {"description": "cake"}}"#), "compute 2.55"),
+        access("addTenantAccess"),
+        admin("/flavors/{private_flavor}/os-flavor-access"),
+        access("removeTenantAccess"),
+        anyone("/flavors/{flavor}/os-extra_specs"),
+        anyone("/flavors/{flavor}/os-extra_specs/hw:boot_menu"),
+        post("/flavors/{flavor}/os-extra_specs", r#"{"extra_specs": {"quota:cpu_shares": "10"}}"#),
+        put("/flavors/{flavor}/os-extra_specs/hw:boot_menu", r#"{"hw:boot_menu": "false"}"#),
+        delete("/flavors/{flavor}/os-extra_specs/hw:boot_menu"),
+        version(admin("/os-keypairs").query("?user_id={user}"), "compute 2.10"),
+        anyone("/os-keypairs"),
+        version(post("/os-keypairs", r#"{"keypair": {"name": "cake", "user_id": "{user}"}}"#), "compute 2.10"),
+        admin("/os-keypairs/{keypair}").admin(404, "the administrator has no such key pair"),
+        version(admin("/os-keypairs/{keypair}").query("?user_id={user}"), "compute 2.10"),
+        own("/os-quota-sets/{project}"),
+        own("/os-quota-sets/{project}/detail"),
+        anyone("/os-quota-sets/{bob}/defaults"),
+        put("/os-quota-sets/{project}", quota),
+        delete("/os-quota-sets/{project}"),
+        admin("/os-quota-class-sets/default"),
+        put("/os-quota-class-sets/default", r#"{"quota_class_set": {"cores": 20}}"#),
+        anyone("/limits"),
+        admin("/limits").query("?tenant_id={project}").also(200, "a reader's own project"),
+        admin("/os-services"),
+        version(put("/os-services/{service}", r#"{"status": "enabled"}"#), "compute 2.53"),
+        admin("/os-hypervisors"),
+        admin("/os-hypervisors/detail"),
+        admin("/os-hypervisors/statistics"),
+        version(admin("/os-hypervisors/{hypervisor}"), "compute 2.53"),
+        version(admin("/os-hypervisors/{hypervisor}/uptime"), "compute 2.53"),
+        admin("/os-hypervisors/node/search"),
+        admin("/os-hypervisors/node/servers"),
+        anyone("/os-availability-zone"),
+        admin("/os-availability-zone/detail"),
+        anyone("/extensions"),
+        anyone("/extensions/os-keypairs").open().also(404, "there need not be one of that name").admin(404, "the same"),
+        anyone("/servers"),
+        anyone("/servers/detail"),
+        anyone("/servers").query("?project_id={project}"),
+        admin("/servers").query("?all_tenants=1"),
+        admin("/servers/detail").query("?all_tenants=1"),
+        own(&server("")),
+        post("/servers", &new_server(r#""networks": [{"uuid": "{network}"}]"#)).also(400, "there is no such image"),
+        post("/servers", &new_server(r#""networks": [{"port": "{port}"}]"#)).also(400, "there is no such image"),
+        post("/servers", BOBS_SERVER_WITH_ALICES_KEY).also(400, "there is no such key").admin(400, "the same"),
+        put(&server(""), r#"{"server": {"name": "cake"}}"#),
+        action("os-getConsoleOutput", "{}"),
+        action("os-getVNCConsole", r#"{"type": "novnc"}"#),
+        action("os-getSerialConsole", r#"{"type": "serial"}"#),
+        version(
+            post(&server("/remote-consoles"), r#"{"remote_console": {"protocol": "vnc", "type": "novnc"}}"#),
+            "compute 2.6",
+        ),
+        own(&server("/metadata")),
+        own(&server("/metadata/colour")),
+        post(&server("/metadata"), r#"{"metadata": {"taste": "sweet"}}"#),
+        put(&server("/metadata/colour"), r#"{"meta": {"colour": "red"}}"#),
+        put(&server("/metadata"), r#"{"metadata": {"colour": "red"}}"#),
+        delete(&server("/metadata/colour")),
+    ];
+    let tags = [
+        own(&server("/tags")),
+        own(&server("/tags/blue")),
+        put(&server("/tags/red"), ""),
+        put(&server("/tags"), r#"{"tags": ["green"]}"#),
+        delete(&server("/tags/green")),
+        delete(&server("/tags")),
+    ];
+    rows.extend(tags.into_iter().map(|row| version(row, "compute 2.26")));
+    rows.extend([
+        own(&server("/os-instance-actions")),
+        own(&server("/os-instance-actions/{request}")),
+        own(&server("/os-interface")),
+        own(&server("/os-interface/{server_port}")),
+        own(&server("/ips")),
+        own(&server("/ips/alices")),
+        own(&server("/os-security-groups")),
+        action("os-stop", "null"),
+        action("os-start", "null").admin(409, "the server is still stopping"),
+        action("reboot", r#"{"type": "HARD"}"#).admin(409, "the server is still stopping"),
+        version(delete("/os-keypairs/{keypair}").query("?user_id={user}"), "compute 2.10"),
+        delete(&server("")),
+        delete("/flavors/{flavor}"),
+        version(delete("/os-services/{service}"), "compute 2.53").admin(409, "the node is in use"),
+    ]);
+    rows
+}
+
+/// A stranger may use all of it but the key.
+const BOBS_SERVER_WITH_ALICES_KEY: &str = r#"{"server": {"name": "cake", "imageRef": "{public_image}",
+    "flavorRef": "{flavor}", "networks": [{"uuid": "{bobs_network}"}], "key_name": "{keypair}"}}"#;
