@@ -104,6 +104,8 @@ pub(crate) async fn service_seen(tx: &mut Tx, id: &str, host: &str, name: &str, 
         .execute(&mut *tx)
         .await?;
     if known == 0 {
+        // One newcomer at a time, or two would take the same number.
+        sql("UPDATE server_numbers SET last = last WHERE id = 'server'").execute(&mut *tx).await?;
         sql("INSERT INTO compute_services (id, number, host, name, disabled, forced_down, seen_at, created_at)
              SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, FALSE, FALSE, $4, $4 FROM compute_services
              WHERE 1 = 1 ON CONFLICT (host, name) DO UPDATE SET seen_at = excluded.seen_at")

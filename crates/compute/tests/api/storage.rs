@@ -123,12 +123,9 @@ async fn nodes_that_register_at_the_same_moment_all_get_in() {
             let compute = cloud.compute.clone();
             reports.spawn(async move { compute.node_report(&report(&format!("node-{}", number / 2))).await });
         }
-        // Who comes second may be turned away, and reports again.
-        let refused = reports.join_all().await.into_iter().filter(Result::is_err).count();
-        for number in 0..10 {
-            cloud.compute.node_report(&report(&format!("node-{number}"))).await.unwrap();
+        for report in reports.join_all().await {
+            report.unwrap();
         }
-        assert!(refused < 20);
         let mut numbers: Vec<i64> = cloud.compute.nodes().await.unwrap().iter().map(|node| node.number).collect();
         numbers.sort_unstable();
         assert_eq!(numbers.len(), 10);
