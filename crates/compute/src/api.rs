@@ -4,6 +4,7 @@ pub(crate) mod common;
 pub(crate) mod console_proxy;
 pub(crate) mod metadata;
 
+mod aggregates;
 mod extensions;
 mod flavor_extras;
 mod flavors;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(services::routes())
         .merge(hypervisors::routes())
         .merge(zones::routes())
+        .merge(aggregates::routes())
         .merge(extensions::routes())
         .merge(servers::routes())
         .merge(server_actions::routes())

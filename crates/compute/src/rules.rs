@@ -210,6 +210,7 @@ const BASE: &[Rule] = &[
         "List the availability zones with their nodes",
         &[("GET", "/os-availability-zone/detail")],
     ),
+    rule("os_compute_api:os-aggregates:index", ADMIN, "List the aggregates", &[("GET", "/os-aggregates")]),
     rule("os_compute_api:extensions", "@", "List the extensions", &[("GET", "/extensions")]),
 ];
 

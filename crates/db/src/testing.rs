@@ -9,8 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqlSafeStr as _};
 
+use crate::engine::Engine;
 use crate::{Db, Migration, Options};
 
 /// Runs `test` on a fresh SQLite database and then on a fresh PostgreSQL one.
@@ -42,6 +43,16 @@ pub async fn postgres_database() -> String {
     let mut connection = PgConnection::connect(&server).await.expect("PostgreSQL answers");
     connection.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.expect("a database is made");
     server.replacen("/postgres?", &format!("/{name}?"), 1)
+}
+
+/// Has the engine parse `text` and resolve its names, without running it; else the engine's own words.
+pub async fn prepare(db: &Db, text: &str) -> Result<(), String> {
+    let text = AssertSqlSafe(text.to_owned()).into_sql_str();
+    match db.engine() {
+        Engine::Sqlite { readers, .. } => readers.prepare(text).await.map(drop),
+        Engine::Postgres(pool) => pool.prepare(text).await.map(drop),
+    }
+    .map_err(|error| error.to_string())
 }
 
 /// A server on a unix socket. The shell around it ends it and removes its files when this process's end of the pipe

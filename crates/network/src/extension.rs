@@ -18,6 +18,7 @@ pub(crate) const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("port-security", "Port Security", "Whether a port may send only from its own addresses."),
     ("project-id", "project_id field enabled", "project_id beside tenant_id."),
     ("provider", "Provider Network", "How a network is carried."),
+    ("quota-check-limit", "Quota engine limit check", "Quotas below what is used are refused when asked."),
     ("quota_details", "Quota details management support", "What is used of a quota."),
     ("quotas", "Quota management support", "How much a project may have."),
     ("router", "Neutron L3 Router", "Routers and floating IPs."),

@@ -28,6 +28,19 @@ pub(crate) struct Usage {
     pub(crate) reserved: i64,
 }
 
+/// A change of a project's quotas.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Update {
+    /// Refuse quotas below what is used already.
+    #[serde(default)]
+    check_limit: bool,
+    /// The opposite, which is the rule.
+    #[serde(default, rename = "force")]
+    _force: bool,
+    #[serde(flatten)]
+    quotas: BTreeMap<String, i64>,
+}
+
 fn with_defaults(given: &BTreeMap<String, i64>) -> BTreeMap<String, i64> {
     DEFAULTS.iter().map(|(name, quota)| ((*name).to_owned(), given.get(*name).copied().unwrap_or(*quota))).collect()
 }
@@ -100,17 +113,24 @@ impl Network {
         &self,
         caller: &Caller,
         project_id: &str,
-        quotas: &BTreeMap<String, i64>,
+        update: &Update,
     ) -> Result<BTreeMap<String, i64>> {
         caller.allow("update_quota", &of_project(project_id))?;
         let mut write = self.write().await?;
-        for (name, quota) in quotas {
+        let used = store::quota::used(&mut write.tx, project_id).await?;
+        for (name, quota) in &update.quotas {
             if !DEFAULTS.iter().any(|(known, _)| known == name) {
                 return Err(Error::bad_request(format!("Unrecognized attribute(s) '{name}': there is no such quota."))
                     .with_code("HTTPBadRequest"));
             }
             if !(-1..=i64::from(i32::MAX)).contains(quota) {
                 return Err(Error::bad_request(format!("The quota {name} must be -1 (no limit) or 0 to 2147483647.")));
+            }
+            let used = used.get(name).copied().unwrap_or_default();
+            if update.check_limit && *quota >= 0 && used > *quota {
+                return Err(Error::bad_request(format!(
+                    "Quota limit {quota} for {name} must be greater than or equal to already used {used}; delete some, or use force."
+                )));
             }
             store::quota::set(&mut write.tx, project_id, name, *quota).await?;
         }

@@ -41,6 +41,7 @@ fn for_administrators() -> Vec<(&'static str, String, Value)> {
         ("2.1", "GET /v2.1/os-hypervisors/one/search", Value::Null),
         ("2.1", "GET /v2.1/os-hypervisors/one/servers", Value::Null),
         ("2.1", "GET /v2.1/os-availability-zone/detail", Value::Null),
+        ("2.1", "GET /v2.1/os-aggregates", Value::Null),
     ];
     requests.map(|(version, request, body)| (version, request.replace("ID", ID), body)).into()
 }

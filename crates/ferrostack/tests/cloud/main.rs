@@ -7,4 +7,5 @@ mod boot;
 mod crash;
 mod fixture;
 mod quota;
+mod sql;
 mod tenants;

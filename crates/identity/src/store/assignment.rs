@@ -105,8 +105,12 @@ pub(crate) async fn list(on: impl Into<On<'_>>, wanted: &Wanted) -> Result<Vec<A
     sql.all(on).await
 }
 
-const MINE: &str = " AND ((actor_type = 'user' AND actor_id = $1) OR (actor_type = 'group'
-    AND actor_id IN (SELECT group_id FROM identity_memberships WHERE user_id = $1)))";
+/// Narrows assignments down to the user's own and those of its groups.
+fn push_mine<'a>(sql: &'a mut Sql, user_id: &str) -> &'a mut Sql {
+    sql.push(" AND ((actor_type = 'user' AND actor_id = ").push_bind(user_id);
+    sql.push(") OR (actor_type = 'group' AND actor_id IN (SELECT group_id FROM identity_memberships WHERE user_id = ");
+    sql.push_bind(user_id).push(")))")
+}
 
 /// The ids of the roles that the user has on the project, by itself, by groups, or inherited from above.
 pub(crate) async fn roles_on_project(
@@ -116,17 +120,16 @@ pub(crate) async fn roles_on_project(
     domain_id: &str,
 ) -> Result<Vec<String>> {
     let mut sql = sql("WITH RECURSIVE up AS (
-            SELECT parent_id FROM identity_projects WHERE id = $2
+            SELECT parent_id FROM identity_projects WHERE id = $1
             UNION SELECT p.parent_id FROM identity_projects p JOIN up ON p.id = up.parent_id)
          SELECT DISTINCT role_id FROM identity_assignments
-         WHERE ((target_type = 'project' AND target_id = $2 AND NOT inherited)
+         WHERE ((target_type = 'project' AND target_id = $1 AND NOT inherited)
             OR (target_type = 'project' AND inherited
                 AND target_id IN (SELECT parent_id FROM up WHERE parent_id IS NOT NULL))
-            OR (target_type = 'domain' AND target_id = $3 AND inherited))")
-    .bind(user_id)
+            OR (target_type = 'domain' AND target_id = $2 AND inherited))")
     .bind(project_id)
     .bind(domain_id);
-    sql.push(MINE);
+    push_mine(&mut sql, user_id);
     sql.all(on).await
 }
 
@@ -138,20 +141,18 @@ pub(crate) async fn roles_on(
     target_id: &str,
 ) -> Result<Vec<String>> {
     let mut sql = sql("SELECT DISTINCT role_id FROM identity_assignments
-         WHERE target_type = $2 AND target_id = $3 AND NOT inherited")
-    .bind(user_id)
+         WHERE target_type = $1 AND target_id = $2 AND NOT inherited")
     .bind(target_type)
     .bind(target_id);
-    sql.push(MINE);
+    push_mine(&mut sql, user_id);
     sql.all(on).await
 }
 
 /// The domains on which the user has a role.
 pub(crate) async fn domains_of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<super::domain::Domain>> {
     let mut sql = sql("SELECT * FROM identity_domains WHERE id IN (
-            SELECT target_id FROM identity_assignments WHERE target_type = 'domain' AND NOT inherited")
-    .bind(user_id);
-    sql.push(MINE).push(") ORDER BY name, id");
+            SELECT target_id FROM identity_assignments WHERE target_type = 'domain' AND NOT inherited");
+    push_mine(&mut sql, user_id).push(") ORDER BY name, id");
     sql.all(on).await
 }
 

@@ -58,7 +58,8 @@ pub(super) struct Common<'a> {
     id: &'a str,
     project_id: &'a str,
     tenant_id: &'a str,
-    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     description: &'a str,
     revision_number: i64,
     created_at: String,
@@ -72,13 +73,20 @@ impl<'a> From<&'a Standard> for Common<'a> {
             id: &standard.id,
             project_id: &standard.project_id,
             tenant_id: &standard.project_id,
-            name: &standard.name,
+            name: Some(&standard.name),
             description: &standard.description,
             revision_number: standard.revision,
             created_at: api::time::seconds(standard.created_at),
             updated_at: api::time::seconds(standard.updated_at),
             tags: &standard.tags,
         }
+    }
+}
+
+impl<'a> Common<'a> {
+    /// What a resource without a name shows. Clients read a floating IP's `name` as its address.
+    pub(super) fn nameless(standard: &'a Standard) -> Self {
+        Self { name: None, ..standard.into() }
     }
 }
 

@@ -31,7 +31,7 @@ struct View<'a> {
 fn view(floating: &FloatingIp) -> View<'_> {
     let target = floating.target.as_ref();
     View {
-        common: (&floating.standard).into(),
+        common: Common::nameless(&floating.standard),
         floating_network_id: &floating.network_id,
         floating_ip_address: floating.address,
         port_id: target.map(|target| target.port_id.as_str()),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::body::{self, Body};
 use crate::Network;
+use crate::quota::Update;
 
 pub(super) async fn list(State(x): State<Network>, caller: Caller) -> Result<Json<Value>> {
     let entry = |(project, quotas): (String, BTreeMap<String, i64>)| {
@@ -43,8 +44,8 @@ pub(super) async fn update(
     Path(id): Path<String>,
     Json(body): Body,
 ) -> Result<Json<Value>> {
-    let quotas: BTreeMap<String, i64> = body::one(body, "quota")?;
-    Ok(Json(json!({ "quota": x.quota_update(&caller, &id, &quotas).await? })))
+    let update: Update = body::one(body, "quota")?;
+    Ok(Json(json!({ "quota": x.quota_update(&caller, &id, &update).await? })))
 }
 
 pub(super) async fn reset(State(x): State<Network>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {

@@ -48,7 +48,7 @@ fn view(group: &SecurityGroup) -> View<'_> {
 fn rule_view(rule: &SecurityRule) -> RuleView<'_> {
     let prefix = rule.remote_ip_prefix.map(|prefix| prefix.to_string());
     RuleView {
-        common: (&rule.standard).into(),
+        common: Common::nameless(&rule.standard),
         security_group_id: &rule.group_id,
         direction: &rule.direction,
         ethertype: &rule.ethertype,

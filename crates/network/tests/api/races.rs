@@ -51,6 +51,10 @@ async fn a_quota_is_used_up_exactly() {
     let (addresses, refusals) = ports_at_once(&cloud, &network, 60).await;
     assert_eq!(addresses.len(), 10);
     assert!(refusals.iter().all(|kind| kind == "OverQuota"), "{refusals:?}");
+    for (check, status) in [(json!({"port": 9, "check_limit": true}), 400), (json!({"port": 10, "force": true}), 200)] {
+        let (answered, said) = cloud.call(&cloud.admin, "PUT", "/quotas/a", json!({ "quota": check })).await;
+        assert_eq!(answered.as_u16(), status, "{said}");
+    }
     let details = cloud.get(&cloud.alice, "/quotas/a/details.json").await;
     assert_eq!(details["quota"]["port"], json!({"limit": 10, "used": 10, "reserved": 0}));
     let ports = cloud.get(&cloud.alice, "/ports").await;

@@ -26,6 +26,7 @@ async fn a_floating_ip_leads_to_a_port_through_a_router() {
     let (status, made) = cloud.call(&cloud.alice, "POST", "/floatingips", asked.clone()).await;
     assert_eq!((status.as_u16(), &made["floatingip"]["fixed_ip_address"]), (201, &json!("10.0.0.2")), "{made}");
     assert_eq!(made["floatingip"]["status"], "ACTIVE");
+    assert_eq!(made["floatingip"].get("name"), None, "clients read a name as the address");
     let second = cloud.refused(&cloud.alice, "POST", "/floatingips", asked).await;
     assert_eq!(second, (409, "FloatingIPPortAlreadyAssociated".to_owned()));
     let cut = cloud.refused(&cloud.alice, "PUT", &format!("{place}/remove_router_interface"), body.clone()).await;

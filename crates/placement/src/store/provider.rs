@@ -95,7 +95,7 @@ pub(crate) async fn update(tx: &mut Tx, provider: &Provider, below: &[String]) -
 /// Adds one to the generation, if it is the expected one (any, when none is given). Tells whether it was.
 pub(crate) async fn advance(tx: &mut Tx, id: &str, expected: Option<i64>, now: Timestamp) -> Result<bool> {
     let changed = sql("UPDATE placement_providers SET generation = generation + 1, updated_at = $1
-         WHERE id = $2 AND ($3 IS NULL OR generation = $3)")
+         WHERE id = $2 AND (CAST($3 AS BIGINT) IS NULL OR generation = $3)")
     .bind(now)
     .bind(id)
     .bind(expected)
