@@ -380,6 +380,7 @@ pub fn compute() -> Vec<Row> {
         admin("/os-hypervisors/node/servers"),
         anyone("/os-availability-zone"),
         admin("/os-availability-zone/detail"),
+        admin("/os-aggregates"),
         anyone("/extensions"),
         anyone("/extensions/os-keypairs").open().also(404, "there need not be one of that name").admin(404, "the same"),
         anyone("/servers"),
