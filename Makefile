@@ -18,8 +18,10 @@ check:
 test:
 	setup/install test
 	$(MAKE) check
+	guest/build
+	guest/test
 	cargo test --workspace --quiet
-	tests/run
+	FERROSTACK=$(CURDIR)/target/debug/ferrostack tests/run
 
 bench:
 	bench/run
