@@ -229,7 +229,10 @@ impl Services {
             host: settings.host.clone(),
             image_url: format!("{}/image", settings.url),
             metadata_secret: state.secret("metadata")?,
-            console_files: Some("/usr/share/novnc".into()),
+            console_files: ["novnc".into(), "/usr/share/novnc".into()]
+                .map(|dir: std::path::PathBuf| state.dir().join(dir))
+                .into_iter()
+                .find(|dir| dir.exists()),
             ..compute::Options::default()
         };
         let compute = Compute::new(deps, options);

@@ -89,7 +89,7 @@ impl Services {
         let bridges = ["br-int", "br-ex"];
         let switch = openvswitch::start(&children, &switch_dir, &namespace, &settings, &bridges).await?;
         if options.ovn {
-            ovn::daemons_start(&children, &switch_dir, &namespace)?;
+            ovn::daemons_start(&children, &switch_dir, &namespace).await?;
         }
         let (libvirt_uri, layout) = libvirtd::start(&children, &options.dir, &namespace).await?;
         let services = Self { children, options, namespace, switch_dir, switch, libvirt_uri, layout };
@@ -97,8 +97,7 @@ impl Services {
         Ok(services)
     }
 
-    /// Waits until every daemon lives. One that fell at its first step, as `ovn-controller` 23.03 sometimes does over
-    /// an empty database, gets time to be started again.
+    /// Waits until every daemon lives. One that fell at its first step gets time to be started again.
     async fn settled(&self) -> Result<()> {
         let end = Instant::now() + SETTLE_LIMIT;
         while let Some((name, _)) = self.status().into_iter().find(|(_, alive)| !alive) {

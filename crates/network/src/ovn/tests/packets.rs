@@ -82,6 +82,8 @@ impl Node {
             "external-ids:ovn-bridge-mappings=public:br-ex",
         ]);
         vsctl(&["add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=netdev"]);
+        // ovn-controller 23.03 falls over a southbound database that ovn-northd has not begun.
+        run("ovn-sbctl", &["--timeout=10", &format!("--db={}", ovn.south_remote), "init"]);
         processes.push(start("ovn-controller", &[&switch]));
         namespace.ip(&["link", "set", "br-ex", "up"]);
         namespace.ip(&["addr", "add", "172.24.4.1/24", "dev", "br-ex"]);
