@@ -55,7 +55,7 @@ fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Command::Up(arguments) if arguments.detach => up::detach(&state, &arguments),
         Command::Up(arguments) => runtime.block_on(up::run(&state, &arguments)),
-        Command::Down => down::run(&state),
+        Command::Down => runtime.block_on(down::run(&state)),
         Command::Status => runtime.block_on(status::run(&state)),
         Command::Doctor => runtime.block_on(doctor::run()),
         Command::Ssh(arguments) => runtime.block_on(ssh::run(&state, &arguments)),

@@ -96,14 +96,13 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         Some(address) => address.parse().context("--database cannot be used")?,
         None => db::Options::Sqlite(state.path("ferrostack.db")),
     };
-    let host = nix::unistd::gethostname().context("this machine has no host name")?.to_string_lossy().into_owned();
-    let node = if arguments.fake { fake_node(state) } else { real_node(state, runtime, &host).await? };
+    let node = if arguments.fake { fake_node(state) } else { real_node(state, runtime).await? };
     Ok(Settings {
         state: state.clone(),
         url: url.to_owned(),
         database,
         bcrypt_rounds: arguments.bcrypt_rounds,
-        host,
+        host: host_name()?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
         node,
     })
@@ -118,15 +117,24 @@ fn fake_node(state: &State) -> Node {
 }
 
 /// Starts what real servers need, in a network namespace that is this state directory's own.
-async fn real_node(state: &State, runtime: &Runtime, host: &str) -> Result<Node> {
+async fn real_node(state: &State, runtime: &Runtime) -> Result<Node> {
     if !nix::unistd::geteuid().is_root() {
         bail!("real servers need root (namespaces, taps); run as root, or `ferrostack up --fake` as anyone");
     }
-    let options = host::Options::new(state.path("node"), host, &state.namespace());
-    let (services, virt_type) = tokio::join!(host::Services::start(runtime.clone(), options), VirtType::probe());
+    let (services, virt_type) =
+        tokio::join!(host::Services::start(runtime.clone(), node_options(state)?), VirtType::probe());
     let services = services.context("this node's services do not start; `ferrostack doctor` says what is missing")?;
     services.external_address_ensure(EXTERNAL_GATEWAY).context("br-ex cannot get its address")?;
     Ok(Node::Real(Box::new(services), virt_type))
+}
+
+/// Where the node of this state directory keeps its things.
+pub fn node_options(state: &State) -> Result<host::Options> {
+    Ok(host::Options::new(state.path("node"), &host_name()?, &state.namespace()))
+}
+
+fn host_name() -> Result<String> {
+    Ok(nix::unistd::gethostname().context("this machine has no host name")?.to_string_lossy().into_owned())
 }
 
 fn fault_point(text: &str) -> Result<work::FaultPoint> {
