@@ -5,8 +5,12 @@
 
 pub mod rpc;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 mod in_process;
 mod rabbit;
+mod repeats;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,16 +1,22 @@
-//! Questions and answers over the bus, in JSON.
+//! Questions and answers over the bus, in JSON. A question is repeated until it is answered, and worked on once: a lost
+//! message costs seconds, however long the work takes.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use runtime::Runtime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+use crate::repeats::{Open, Repeats, Seen};
 use crate::{Bus, Message};
+
+/// How soon a question without an answer is repeated.
+const REPEAT: Duration = Duration::from_secs(2);
 
 /// Why a question has no answer. All may pass: whoever asks tries again or asks another way.
 #[derive(Debug, thiserror::Error)]
@@ -75,10 +81,23 @@ impl Client {
             reply_to: Some(self.reply_queue.to_string()),
             correlation_id: Some(id.clone()),
         };
-        self.bus.publish(queue, message).await?;
-        match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(answer)) => Ok(serde_json::from_slice(&answer.body)?),
-            Ok(Err(_)) | Err(_) => Err(Error::Timeout { queue: queue.to_owned(), limit }),
+        tokio::select! {
+            answer = receiver => match answer {
+                Ok(answer) => Ok(serde_json::from_slice(&answer.body)?),
+                Err(_) => Err(Error::Timeout { queue: queue.to_owned(), limit }),
+            },
+            () = self.ask_always(queue, message) => Err(Error::Timeout { queue: queue.to_owned(), limit }),
+            () = tokio::time::sleep(limit) => Err(Error::Timeout { queue: queue.to_owned(), limit }),
+        }
+    }
+
+    /// Asks again and again. That the broker is away is like a lost message.
+    async fn ask_always(&self, queue: &str, message: Message) {
+        loop {
+            if let Err(error) = self.bus.publish(queue, message.clone()).await {
+                tracing::info!(%error, queue, "a question could not be sent; it is repeated");
+            }
+            tokio::time::sleep(REPEAT).await;
         }
     }
 
@@ -105,7 +124,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers the questions that come to `queue`, each in a task of its own, until the process stops.
+/// Answers the questions that come to `queue`, each in a task of its own, until the process stops. A repeated question is
+/// not worked on again: it gets the answer of the first, once there is one.
 pub async fn serve<Q, A, F>(
     bus: Arc<dyn Bus>,
     runtime: &Runtime,
@@ -119,8 +139,18 @@ where
 {
     let mut questions = bus.subscribe(queue).await?;
     let tasks = runtime.tasks.clone();
+    let repeats = Repeats::default();
     runtime.tasks.spawn_until_stop("rpc server", async move {
         while let Some(message) = questions.recv().await {
+            let open = match repeats.see(&message) {
+                Seen::New(open) => open,
+                Seen::UnderWay => continue,
+                Seen::Answered(body) => {
+                    let bus = Arc::clone(&bus);
+                    tasks.spawn_until_stop("rpc answer again", async move { send(body, message, &*bus).await });
+                    continue;
+                }
+            };
             let question: Q = match serde_json::from_slice(&message.body) {
                 Ok(question) => question,
                 Err(error) => {
@@ -129,18 +159,23 @@ where
                 }
             };
             let (answering, bus) = (handler(question), Arc::clone(&bus));
-            tasks.spawn_until_stop("rpc answer", async move { answer(answering.await, message, &*bus).await });
+            tasks.spawn_until_stop("rpc answer", async move { answer(answering.await, open, message, &*bus).await });
         }
     });
     Ok(())
 }
 
-async fn answer<A: Serialize>(answer: A, to: Message, bus: &dyn Bus) {
-    let Some(queue) = to.reply_to else { return };
-    let body = match serde_json::to_vec(&answer) {
+async fn answer<A: Serialize>(answer: A, open: Open, to: Message, bus: &dyn Bus) {
+    let body: Bytes = match serde_json::to_vec(&answer) {
         Ok(body) => body.into(),
         Err(error) => return tracing::error!(%error, "an answer cannot be written"),
     };
+    open.answered(&body);
+    send(body, to, bus).await;
+}
+
+async fn send(body: Bytes, to: Message, bus: &dyn Bus) {
+    let Some(queue) = to.reply_to else { return };
     let reply = Message { body, reply_to: None, correlation_id: to.correlation_id };
     if let Err(error) = bus.publish(&queue, reply).await {
         tracing::warn!(%error, "an answer could not be sent");

@@ -8,7 +8,7 @@ use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
 use axum::{Router, ServiceExt};
-use bus::{Bus, InProcess};
+use bus::Bus;
 use compute::Compute;
 use db::{Db, Migration};
 use identity::{Bootstrap, BootstrapService, Identity};
@@ -55,6 +55,8 @@ pub struct Settings {
     pub url: String,
     /// Its database.
     pub database: db::Options,
+    /// What its parts talk over.
+    pub bus: Arc<dyn Bus>,
     /// The cost of a password hash.
     pub bcrypt_rounds: u32,
     /// The name of this machine.
@@ -173,7 +175,7 @@ impl Ground {
         let db = Db::open(&settings.database).await.context("the database cannot be opened")?;
         db.migrate(&MIGRATIONS.concat()).await.context("the database's schema cannot be brought up to date")?;
         let policy = policy(&settings.state)?;
-        let bus: Arc<dyn Bus> = Arc::new(InProcess::default());
+        let bus: Arc<dyn Bus> = Arc::clone(&settings.bus);
         let rpc = bus::rpc::Client::new(Arc::clone(&bus), runtime.clone()).await?;
         let options = work::Options { fault: settings.fault.clone(), ..work::Options::default() };
         let work = Work::new(db.clone(), runtime.clone(), options);

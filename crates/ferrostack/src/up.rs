@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use agent::hypervisor::libvirt::VirtType;
 use agent::{fake, host};
+use bus::{Bus, InProcess, Rabbit};
 use ferrostack::cloud::{Cloud, Node, Settings};
 use ferrostack::state::{State, Up};
 
@@ -37,6 +39,9 @@ pub struct Arguments {
     /// The database, instead of SQLite in the state directory: postgres://USER@HOST/NAME
     #[arg(long, value_name = "ADDRESS", env = "FERROSTACK_DATABASE")]
     pub database: Option<String>,
+    /// The message broker, instead of none: amqp://USER:PASSWORD@HOST/VHOST, the virtual host being this cloud's own
+    #[arg(long, value_name = "ADDRESS", env = "FERROSTACK_BUS", hide_env_values = true)]
+    pub bus: Option<String>,
     /// What to log: error, warn, info, debug, or a filter such as compute=debug
     #[arg(long, value_name = "FILTER", default_value = "warn,ferrostack=info")]
     pub log: String,
@@ -96,11 +101,16 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         Some(address) => address.parse().context("--database cannot be used")?,
         None => db::Options::Sqlite(state.path("ferrostack.db")),
     };
+    let bus: Arc<dyn Bus> = match &arguments.bus {
+        Some(address) => Arc::new(Rabbit::new(address, runtime.clone())),
+        None => Arc::new(InProcess::default()),
+    };
     let node = if arguments.fake { fake_node(state) } else { real_node(state, runtime).await? };
     Ok(Settings {
         state: state.clone(),
         url: url.to_owned(),
         database,
+        bus,
         bcrypt_rounds: arguments.bcrypt_rounds,
         host: host_name()?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
@@ -161,6 +171,9 @@ pub fn detach(state: &State, arguments: &Arguments) -> Result<()> {
     let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
     command.arg("--state").arg(state.dir());
     command.args(foreground(arguments));
+    // Addresses may hold passwords, which do not belong on a command line that every user can read.
+    command.envs(arguments.database.iter().map(|address| ("FERROSTACK_DATABASE", address)));
+    command.envs(arguments.bus.iter().map(|address| ("FERROSTACK_BUS", address)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file).process_group(0);
     let mut child = command.spawn().context("cannot start the cloud")?;
     let mut ready = String::new();
@@ -187,9 +200,7 @@ fn foreground(arguments: &Arguments) -> Vec<String> {
     line.extend(["--bcrypt-rounds".to_owned(), arguments.bcrypt_rounds.to_string()]);
     line.extend(arguments.fake.then(|| "--fake".to_owned()));
     line.extend(arguments.log_json.then(|| "--log-json".to_owned()));
-    for (name, value) in [("--database", &arguments.database), ("--fault", &arguments.fault)] {
-        line.extend(value.iter().flat_map(|value| [name.to_owned(), value.clone()]));
-    }
+    line.extend(arguments.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
     line
 }
 

@@ -3,15 +3,19 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod lossy;
 mod tenant;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use agent::fake;
+use bus::{Bus, InProcess};
 use ferrostack::client::{Answer, Client};
 use ferrostack::cloud::{Cloud, Node, Settings};
 use ferrostack::state::State;
 use http::{Method, StatusCode};
+pub use lossy::Lossy;
 use runtime::Runtime;
 use serde_json::Value;
 pub use tenant::Tenant;
@@ -34,17 +38,29 @@ impl TestCloud {
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
-        Self::start_in(dir, database).await
+        Self::start_in(dir, database, |_| Arc::new(InProcess::default())).await
+    }
+
+    /// A cloud on SQLite whose parts talk over the bus that is made of its runtime.
+    pub async fn start_on_bus(bus: impl FnOnce(&Runtime) -> Arc<dyn Bus>) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
+        Self::start_in(dir, database, bus).await
     }
 
     /// A cloud on PostgreSQL.
     pub async fn start_on_postgres() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = db::testing::postgres_database().await;
-        Self::start_in(dir, db::Options::Postgres(address)).await
+        Self::start_in(dir, db::Options::Postgres(address), |_| Arc::new(InProcess::default())).await
     }
 
-    async fn start_in(dir: tempfile::TempDir, database: db::Options) -> Self {
+    async fn start_in(
+        dir: tempfile::TempDir,
+        database: db::Options,
+        bus: impl FnOnce(&Runtime) -> Arc<dyn Bus>,
+    ) -> Self {
+        let runtime = Runtime::default();
         let state = State::open(Some(dir.path())).expect("a state directory");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -56,12 +72,13 @@ impl TestCloud {
             state: state.clone(),
             url: url.clone(),
             database,
+            bus: bus(&runtime),
             bcrypt_rounds: 4,
             host: "node".to_owned(),
             fault: None,
             node: Node::Fake(node.clone()),
         };
-        let cloud = Cloud::start(Runtime::default(), settings, listener).await.expect("the cloud starts");
+        let cloud = Cloud::start(runtime, settings, listener).await.expect("the cloud starts");
         let password = state.secret("admin-password").expect("a password");
         let admin = Client::log_in(&url, "admin", &password, "admin").await.expect("the administrator logs in");
         Self { url, node, admin, cloud, dir }

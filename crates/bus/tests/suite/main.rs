@@ -2,13 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod broker;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Broker;
 use bus::rpc::{self, Client};
+use bus::testing::Broker;
 use bus::{Bus, InProcess, Message, Rabbit};
 use runtime::Runtime;
 

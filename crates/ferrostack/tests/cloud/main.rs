@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod boot;
+mod bus;
 mod crash;
 mod fixture;
 mod quota;

@@ -1,4 +1,4 @@
-//! A RabbitMQ of the test's own.
+//! A RabbitMQ for tests.
 
 use std::io::{BufRead as _, BufReader, Result, Write as _};
 use std::net::TcpListener;
@@ -41,6 +41,7 @@ rm -rf "$dir"
 "#;
 
 impl Broker {
+    /// Starts one and waits until it answers.
     pub fn start() -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("ferrostack-rabbit-").tempdir()?.keep();
         let (port, dist, epmd) = (free_port()?, free_port()?, free_port()?);
@@ -59,6 +60,7 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Where it answers.
     pub fn uri(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
