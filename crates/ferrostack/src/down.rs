@@ -14,16 +14,18 @@ use crate::{output, up};
 /// How long guests and services may take to end.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Asks the cloud to stop and waits until it has. If its process was killed, stops what that left running.
+/// Asks the cloud to stop and waits until it has. What a killed process left running is stopped too.
 pub async fn run(state: &State) -> Result<()> {
+    let namespace = Namespace::named(&state.namespace());
     match state.up()? {
         Some(up) => stop(state, Pid::from_raw(up.pid)).await?,
-        None if Namespace::named(&state.namespace()).exists() => {
-            let _lock = state.lock()?;
-            let left = host::Services::start(Runtime::default(), up::node_options(state)?).await?;
-            left.stop().await?;
-        }
+        None if namespace.exists() => {}
         None => drop(state.running()?),
+    }
+    if namespace.exists() {
+        let _lock = state.lock()?;
+        let left = host::Services::start(Runtime::default(), up::node_options(state)?).await?;
+        left.stop().await?;
     }
     output::line(&format!("The cloud on {} is stopped.", state.dir().display()));
     Ok(())
