@@ -49,13 +49,12 @@ class Cloud:
         return self
 
     def __exit__(self, *_):
-        subprocess.run([self.program, "--state", self.state, "down"], stdout=subprocess.DEVNULL)
-        if (log := self.state / "log/ferrostack.log").exists():
-            shutil.copy(log, self.work / "ferrostack.log")
+        self._ferrostack("down")
+        shutil.copy(self.state / "log/ferrostack.log", self.work)
         shutil.rmtree(self.state)
 
     def _ferrostack(self, *arguments):
-        subprocess.run([self.program, "--state", self.state, *arguments], check=True)
+        subprocess.run([self.program, "--state", self.state, *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def call(self, method, path, body=None, data=None, content="application/json"):
         """An API call as the administrator; answers the headers and the JSON."""
