@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGURATION = """\
 [identity.security_compliance]
 lockout_failure_attempts = 2
-lockout_duration = 5
+lockout_duration_seconds = 5
 unique_last_password_count = 2
 """
 
