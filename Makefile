@@ -33,5 +33,5 @@ bench:
 tempest:
 	setup/install build
 	setup/install client
-	cargo build --release --quiet --package ferrostack
-	tests/tempest/run $(AREA) --workers $(WORKERS)
+	cargo build --quiet --package ferrostack
+	FERROSTACK=$(CURDIR)/target/debug/ferrostack tests/tempest/run $(AREA) --workers $(WORKERS)
