@@ -35,13 +35,30 @@ async fn console_page(
     upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response> {
     match upgrade {
-        Ok(upgrade) => console_connect(compute, query, headers, upgrade).await,
+        Ok(upgrade) => Ok(console_connect(compute, query, headers, upgrade).await),
         Err(_) => console_file(compute, Path("vnc_auto.html".to_owned())).await,
     }
 }
 
+/// A browser cannot read why it was refused, and noVNC would take a body for frames: there is none, and the connection
+/// ends.
 async fn console_connect(
     State(compute): State<Compute>,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    match console_upgrade(compute, query, headers, upgrade).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(cause = ?error.cause, "a console was refused: {error}");
+            (error.status(), [(header::CONNECTION, "close")]).into_response()
+        }
+    }
+}
+
+async fn console_upgrade(
+    compute: Compute,
     query: Query,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,

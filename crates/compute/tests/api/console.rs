@@ -44,8 +44,11 @@ async fn bytes_pass_both_ways_for_the_holder_of_the_token() {
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     let own = format!("http://{address}");
 
-    let (_, head) = upgrade(address, "/console/websockify?token=guessed", &own).await;
+    let (mut refused, head) = upgrade(address, "/console/websockify?token=guessed", &own).await;
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(5), refused.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert!(rest.is_empty(), "the connection ends, and no body is taken for frames");
     let (_, head) = upgrade(address, &format!("/console/websockify?token={token}"), "http://evil").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
     let (mut browser, head) = upgrade(address, &format!("/console/vnc_auto.html?token={token}"), &own).await;

@@ -309,7 +309,7 @@ pub fn network() -> Vec<Row> {
         admin("/quotas"),
         put("/quotas/{project}", r#"{"quota": {"port": 99}}"#),
         delete("/quotas/{project}"),
-        admin("/agents"),
+        anyone("/agents"),
         admin("/agents/none").admin(404, "no node has a network agent here"),
         anyone("/availability_zones"),
         admin("/network-ip-availabilities"),
