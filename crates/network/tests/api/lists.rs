@@ -23,8 +23,8 @@ async fn a_list_is_walked_page_by_page() {
         for (query, count) in [
             ("name=p1&name=p2", 2),
             ("fixed_ips=ip_address%3D10.0.0.3", 1),
-        ("fixed_ips=ip_address_substr%3D0.0.3&fixed_ips=ip_address_substr%3D0.0.4", 2),
-        ("fixed_ips=ip_address_substr%3D%25", 0),
+            ("fixed_ips=ip_address_substr%3D0.0.3&fixed_ips=ip_address_substr%3D0.0.4", 2),
+            ("fixed_ips=ip_address_substr%3D%25", 0),
             (&format!("fixed_ips=subnet_id%3D{subnet}"), 7),
             ("status=ACTIVE", 0),
             ("admin_state_up=True", 7),

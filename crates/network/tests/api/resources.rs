@@ -98,7 +98,7 @@ async fn addresses_are_given_as_asked() {
 
         let fields = json!({"network_id": network, "ip_version": 6, "cidr": "2001:db8::/64",
             "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"});
-    let made_by_ports = id(&cloud.make(&cloud.alice, "/subnets", "subnet", fields).await);
+        let made_by_ports = id(&cloud.make(&cloud.alice, "/subnets", "subnet", fields).await);
         let fields = json!({"network_id": network, "mac_address": "fa:16:3e:00:01:02"});
         let port = cloud.make(&cloud.alice, "/ports", "port", fields.clone()).await;
         assert_eq!(port["fixed_ips"][0]["ip_address"], "10.0.0.2");
@@ -106,39 +106,40 @@ async fn addresses_are_given_as_asked() {
         let taken = cloud.refused(&cloud.alice, "POST", "/ports", json!({"port": fields})).await;
         assert_eq!(taken, (409, "MacAddressInUse".to_owned()));
 
-    // What ports made for themselves goes with its subnet; what they were given stays in the way.
-    cloud.gone(&cloud.alice, &format!("/subnets/{made_by_ports}")).await;
-    let left = cloud.get(&cloud.alice, &format!("/ports/{}", id(&port))).await;
-    assert_eq!(left["port"]["fixed_ips"], json!([{"subnet_id": subnet, "ip_address": "10.0.0.2"}]));
-    let used = cloud.refused(&cloud.alice, "DELETE", &format!("/subnets/{subnet}"), Value::Null).await;
-    assert_eq!(used, (409, "SubnetInUse".to_owned()));
-}
-
-#[tokio::test]
-async fn an_external_network_takes_its_idle_floating_ips_with_it() {
-    let cloud = Cloud::new().await;
-    let outside = cloud.outside().await;
-    let fields = json!({"floating_network_id": outside});
-    let floating = cloud.make(&cloud.alice, "/floatingips", "floatingip", fields).await;
-    cloud.gone(&cloud.admin, &format!("/networks/{outside}")).await;
-    let (status, _) = cloud.call(&cloud.alice, "GET", &format!("/floatingips/{}", id(&floating)), Value::Null).await;
-    assert_eq!(status, 404);
-    let details = cloud.get(&cloud.alice, "/quotas/a/details.json").await;
-    assert_eq!(details["quota"]["floatingip"]["used"], 0);
-}
-
-#[tokio::test]
-async fn no_routes_are_an_empty_list() {
-    let cloud = Cloud::new().await;
-    let (_, subnet) = cloud.subnet(&cloud.alice, "10.0.0.0/24").await;
-    let router = cloud.make(&cloud.alice, "/routers", "router", json!({"name": "r"})).await;
-    let place = format!("/routers/{}", id(&router));
-    cloud.call(&cloud.alice, "PUT", &format!("{place}/add_router_interface"), json!({"subnet_id": subnet})).await;
-    let routes = json!([{"destination": "10.9.0.0/24", "nexthop": "10.0.0.9"}]);
-    for (given, expected) in [(routes.clone(), routes), (Value::Null, json!([]))] {
-        let (status, changed) = cloud.call(&cloud.alice, "PUT", &place, json!({"router": {"routes": given}})).await;
-        assert_eq!((status.as_u16(), &changed["router"]["routes"]), (200, &expected), "{changed}");
+        // What ports made for themselves goes with its subnet; what they were given stays in the way.
+        cloud.gone(&cloud.alice, &format!("/subnets/{made_by_ports}")).await;
+        let left = cloud.get(&cloud.alice, &format!("/ports/{}", id(&port))).await;
+        assert_eq!(left["port"]["fixed_ips"], json!([{"subnet_id": subnet, "ip_address": "10.0.0.2"}]));
+        let used = cloud.refused(&cloud.alice, "DELETE", &format!("/subnets/{subnet}"), Value::Null).await;
+        assert_eq!(used, (409, "SubnetInUse".to_owned()));
     }
+
+    #[tokio::test]
+    async fn an_external_network_takes_its_idle_floating_ips_with_it() {
+        let cloud = Cloud::new().await;
+        let outside = cloud.outside().await;
+        let fields = json!({"floating_network_id": outside});
+        let floating = cloud.make(&cloud.alice, "/floatingips", "floatingip", fields).await;
+        cloud.gone(&cloud.admin, &format!("/networks/{outside}")).await;
+        let (status, _) =
+            cloud.call(&cloud.alice, "GET", &format!("/floatingips/{}", id(&floating)), Value::Null).await;
+        assert_eq!(status, 404);
+        let details = cloud.get(&cloud.alice, "/quotas/a/details.json").await;
+        assert_eq!(details["quota"]["floatingip"]["used"], 0);
+    }
+
+    #[tokio::test]
+    async fn no_routes_are_an_empty_list() {
+        let cloud = Cloud::new().await;
+        let (_, subnet) = cloud.subnet(&cloud.alice, "10.0.0.0/24").await;
+        let router = cloud.make(&cloud.alice, "/routers", "router", json!({"name": "r"})).await;
+        let place = format!("/routers/{}", id(&router));
+        cloud.call(&cloud.alice, "PUT", &format!("{place}/add_router_interface"), json!({"subnet_id": subnet})).await;
+        let routes = json!([{"destination": "10.9.0.0/24", "nexthop": "10.0.0.9"}]);
+        for (given, expected) in [(routes.clone(), routes), (Value::Null, json!([]))] {
+            let (status, changed) = cloud.call(&cloud.alice, "PUT", &place, json!({"router": {"routes": given}})).await;
+            assert_eq!((status.as_u16(), &changed["router"]["routes"]), (200, &expected), "{changed}");
+        }
     }
 }
 

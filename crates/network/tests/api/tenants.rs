@@ -58,7 +58,7 @@ async fn external_and_shared_networks_are_seen_by_all() {
         {
             assert_eq!(cloud.refused(&cloud.bob, "POST", "/networks", json!({"network": fields})).await.0, 403);
         }
-    assert_eq!(cloud.get(&cloud.bob, "/agents").await["agents"], json!([]));
+        assert_eq!(cloud.get(&cloud.bob, "/agents").await["agents"], json!([]));
         assert_eq!(cloud.refused(&cloud.bob, "GET", "/quotas/a", Value::Null).await.0, 403);
         assert_eq!(
             cloud.refused(&cloud.bob, "POST", "/networks", json!({"network": {"project_id": "a"}})).await.0,
