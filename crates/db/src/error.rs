@@ -16,6 +16,9 @@ pub enum Error {
     /// Another writer was in the way; the transaction may be tried again.
     #[error("the database is busy")]
     Busy(#[source] Cause),
+    /// The database's disk is full.
+    #[error("the database's disk is full")]
+    Full(#[source] Cause),
     /// The process is about to end.
     #[error("the database is closed")]
     Closed,
@@ -72,6 +75,7 @@ impl From<sqlx::Error> for Error {
             ErrorKind::ForeignKeyViolation => Self::ForeignKey,
             // Serialization failure and deadlock.
             _ if matches!(cause.code().as_deref(), Some("40001" | "40P01")) => Self::Busy(Box::new(error)),
+            _ if cause.code().as_deref() == Some("53100") => Self::Full(Box::new(error)),
             _ => Self::Engine(Box::new(error)),
         }
     }
@@ -86,6 +90,7 @@ impl From<rusqlite::Error> for Error {
             }
             (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Self::ForeignKey,
             (ErrorCode::DatabaseBusy, _) => Self::Busy(Box::new(error)),
+            (ErrorCode::DiskFull, _) => Self::Full(Box::new(error)),
             _ => Self::Engine(Box::new(error)),
         }
     }
