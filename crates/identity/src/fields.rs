@@ -88,6 +88,11 @@ impl Fields {
         }
     }
 
+    /// Gives an attribute that the client named elsewhere, in the path.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
     /// Drops an attribute that is not the client's to give.
     pub fn ignore(&mut self, name: &str) {
         self.0.remove(name);

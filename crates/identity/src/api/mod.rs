@@ -2,6 +2,7 @@
 
 mod assignments;
 mod auth;
+mod call;
 mod catalog;
 mod domains;
 mod grants;
