@@ -8,10 +8,14 @@ mod caller;
 mod catalog;
 mod directory;
 mod domain;
+mod domain_config;
+mod endpoint_filter;
 mod fields;
 mod group;
+mod immutable;
 mod password;
 mod policies;
+mod policy_document;
 mod project;
 mod role;
 mod rules;
@@ -35,8 +39,11 @@ use policy::Policy;
 use runtime::Runtime;
 
 /// The schema of identity.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { service: "identity", version: 10, sql: include_str!("../migrations/0010.sql") },
+    Migration { service: "identity", version: 11, sql: include_str!("../migrations/0011.sql") },
+];
 
 /// How identity works.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use http::request::Parts;
 use policy::Target;
 use serde_json::{Map, Value, json};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, object_in};
 use crate::{Caller, Identity};
 
 /// An authenticated request: the service, who calls, and how links to it begin.
@@ -54,6 +54,11 @@ impl FromRequest<Identity> for Body {
 }
 
 impl Body {
+    /// The object of that name.
+    pub fn object(self, name: &str) -> Result<Map<String, Value>> {
+        object_in(self.0, name)
+    }
+
     /// The attributes of the thing that the body is about.
     pub fn fields(self, kind: &str) -> Result<Fields> {
         Fields::of(kind, self.0)

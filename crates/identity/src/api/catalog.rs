@@ -25,9 +25,7 @@ pub(super) fn routes() -> Router<Identity> {
 async fn region_list(call: Call, list: Listing) -> Result<Json<Value>> {
     call.allow_plain("identity:list_regions")?;
     let mut filters = list.filters(&["id"], &[])?;
-    if let Some(parent_id) = list.query.get("parent_region_id") {
-        filters.push(("parent_id", db::Value::from(parent_id)));
-    }
+    filters.extend(list.filter("parent_region_id", "parent_id"));
     let rows = call.identity.region_list(filters, &list.page).await?;
     Ok(list.answer("regions", rows, |region| &region.id, |region| shapes::region(&call.links, region)))
 }
@@ -68,9 +66,7 @@ async fn region_put(call: Call, Path(id): Path<String>, body: Body) -> Result<(S
 async fn service_list(call: Call, list: Listing) -> Result<Json<Value>> {
     call.allow_plain("identity:list_services")?;
     let mut filters = list.filters(&["name"], &["enabled"])?;
-    if let Some(kind) = list.query.get("type") {
-        filters.push(("kind", db::Value::from(kind)));
-    }
+    filters.extend(list.filter("type", "kind"));
     let rows = call.identity.service_list(filters, &list.page).await?;
     Ok(list.answer("services", rows, |service| &service.id, |service| shapes::service(&call.links, service)))
 }

@@ -9,7 +9,7 @@ use policy::Target;
 use serde_json::Value;
 
 use super::call::{Body, Call, created, done, shown};
-use super::list::Listing;
+use super::list::{Listing, own_domain};
 use super::shapes;
 use crate::Identity;
 use crate::fields::missing;
@@ -25,11 +25,9 @@ fn target(id: &str) -> Target<'_> {
 }
 
 async fn domain_list(call: Call, list: Listing) -> Result<Json<Value>> {
-    call.allow("identity:list_domains", &Target::new().with("domain_id", &call.caller.token.domain_id))?;
+    call.allow("identity:list_domains", &Target::new().with("target.domain.id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
-    if let (Some(id), false) = (&call.caller.token.domain_id, call.caller.has_role("admin")) {
-        filters.push(("id", db::Value::from(id)));
-    }
+    filters.extend(own_domain(&call.caller, "id"));
     let domains = call.identity.domain_list(filters, &list.page).await?;
     Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&call.links, domain)))
 }

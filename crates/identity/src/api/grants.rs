@@ -79,6 +79,9 @@ impl Grant {
         };
         let role = call.identity.role_find(role_id).await?;
         let mut target = Target::new().with("target.role.name", role.as_ref().map(|role| role.name.as_str()));
+        if let Some(role) = &role {
+            target = target.with("target.role.domain_id", &role.domain_id);
+        }
         let actor_names = ["target.user.domain_id", "target.group.domain_id"];
         target = target.with(actor_names[usize::from(actor_type == "group")], &actor_domain);
         if target_type == "domain" {

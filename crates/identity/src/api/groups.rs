@@ -9,7 +9,7 @@ use policy::Target;
 use serde_json::Value;
 
 use super::call::{Body, Call, created, done, shown};
-use super::list::Listing;
+use super::list::{Listing, own_domain};
 use super::shapes;
 use crate::Identity;
 use crate::fields::missing;
@@ -46,10 +46,9 @@ async fn allowed_with(call: &Call, rule: &str, id: &str, user_id: &str) -> Resul
 }
 
 async fn group_list(call: Call, list: Listing) -> Result<Json<Value>> {
-    let domain_id = list.domain(&call.caller);
-    call.allow("identity:list_groups", &Target::new().with("target.domain_id", &domain_id))?;
+    call.allow("identity:list_groups", &Target::new().with("target.group.domain_id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &[])?;
-    filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
+    filters.extend(list.domain(&call.caller));
     let groups = call.identity.group_list(filters, &list.page).await?;
     Ok(list.answer("groups", groups, |group| &group.id, |group| shapes::group(&call.links, group)))
 }
@@ -81,7 +80,8 @@ async fn group_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> 
 
 async fn member_list(call: Call, Path(id): Path<String>, list: Listing) -> Result<Json<Value>> {
     allowed(&call, "identity:list_users_in_group", &id).await?;
-    let filters = list.filters(&["name", "id"], &["enabled"])?;
+    let mut filters = list.filters(&["name", "id"], &["enabled"])?;
+    filters.extend(own_domain(&call.caller, "domain_id"));
     let users = call.identity.member_list(&id, filters, &list.page).await?;
     Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call.links, user)))
 }

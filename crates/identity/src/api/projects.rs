@@ -10,10 +10,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::call::{Body, Call, created, done, shown};
-use super::list::Listing;
+use super::list::{Listing, own_domain};
 use super::shapes;
 use crate::Identity;
 use crate::fields::missing;
+use crate::store::Filter;
+use crate::store::domain::Domain;
 use crate::store::project::{Project, TagFilter};
 
 pub(super) fn routes() -> Router<Identity> {
@@ -55,62 +57,98 @@ async fn shape(call: &Call, project: &Project) -> Result<Value> {
 }
 
 async fn project_list(call: Call, list: Listing) -> Result<Json<Value>> {
-    let domain_id = list.domain(&call.caller);
-    call.allow("identity:list_projects", &Target::new().with("target.domain_id", &domain_id))?;
+    let own = &call.caller.token.domain_id;
+    call.allow("identity:list_projects", &Target::new().with("target.domain_id", own))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     if list.query.flag("is_domain")? == Some(true) {
-        return Ok(list.answer("projects", Vec::<Project>::new(), |project| &project.id, |_| Value::Null));
+        filters.extend(own_domain(&call.caller, "id"));
+        let domains = call.identity.domain_list(filters, &list.page).await?;
+        let show = |domain: &Domain| shapes::domain_as_project(&call.links, domain);
+        return Ok(list.answer("projects", domains, |domain| &domain.id, show));
     }
-    filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
+    filters.extend(list.domain(&call.caller));
     if let Some(parent_id) = list.query.get("parent_id") {
         // Projects directly below their domain name the domain as their parent.
         if call.identity.domain_find(parent_id).await?.is_some() {
-            filters.push(("domain_id", db::Value::from(parent_id)));
-            filters.push(("parent_id", db::Value::Text(None)));
+            filters.push(Filter::is("domain_id", parent_id));
+            filters.push(Filter::is("parent_id", None::<&str>));
         } else {
-            filters.push(("parent_id", db::Value::from(parent_id)));
+            filters.push(Filter::is("parent_id", parent_id));
         }
     }
-    let tags = |name: &str| -> Vec<String> {
-        list.query.get(name).into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()
-    };
-    let tags = TagFilter {
-        all: tags("tags"),
-        any: tags("tags-any"),
-        not_all: tags("not-tags"),
-        not_any: tags("not-tags-any"),
-    };
-    let projects = call.identity.project_list(filters, &tags, &list.page).await?;
+    let projects = call.identity.project_list(filters, &tag_filter(&list.query), &list.page).await?;
     answer(&call, &list, projects).await
+}
+
+fn tag_filter(query: &Query) -> TagFilter {
+    let tags = |name: &str| -> Vec<String> {
+        query.get(name).into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()
+    };
+    TagFilter { all: tags("tags"), any: tags("tags-any"), not_all: tags("not-tags"), not_any: tags("not-tags-any") }
 }
 
 async fn project_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
     let mut fields = body.fields("project")?;
+    if fields.flag("is_domain")? == Some(true) {
+        call.allow_plain("identity:create_project")?;
+        fields.fixed("domain_id", None)?;
+        fields.fixed("parent_id", None)?;
+        let domain = call.identity.domain_create(fields).await?;
+        return created("project", shapes::domain_as_project(&call.links, &domain));
+    }
     let domain_id = super::domain_or_own(&call.caller, &mut fields)?;
     call.allow("identity:create_project", &Target::new().with("target.project.domain_id", &domain_id))?;
     let project = call.identity.project_create(fields, domain_id).await?;
     created("project", shape(&call, &project).await?)
 }
 
+/// The domain of that id, seen as a project, if the caller may do to it what the rule guards.
+async fn allowed_domain(call: &Call, rule: &str, id: &str) -> Result<Option<Domain>> {
+    let domain = call.identity.domain_find(id).await?;
+    if domain.is_some() {
+        call.allow(rule, &Target::new().with("target.project.id", id))?;
+    }
+    Ok(domain)
+}
+
 async fn project_show(call: Call, Path(id): Path<String>, query: Query) -> Result<Json<Value>> {
+    if let Some(domain) = allowed_domain(&call, "identity:get_project", &id).await? {
+        return shown("project", shapes::domain_as_project(&call.links, &domain));
+    }
     let project = allowed(&call, "identity:get_project", &id).await?;
     let mut body = shape(&call, &project).await?;
-    let wrapped = |projects: &[Project]| -> Value {
-        projects.iter().map(|project| json!({"project": shapes::project(&call.links, project, &[])})).collect()
-    };
-    if query.get("parents_as_list").is_some() {
-        body["parents"] = wrapped(&call.identity.project_parents(&id).await?);
-    } else if query.get("parents_as_ids").is_some() {
+    let asked = |name: &str| Ok::<_, api::Error>(query.flag(name)?.unwrap_or(false));
+    for kind in ["parents", "subtree"] {
+        if asked(&format!("{kind}_as_list"))? && asked(&format!("{kind}_as_ids"))? {
+            let problem = format!("Cannot use {kind}_as_list and {kind}_as_ids at the same time: leave one out.");
+            return Err(api::Error::bad_request(problem));
+        }
+    }
+    if asked("parents_as_list")? {
+        body["parents"] = visible(&call, call.identity.project_parents(&id).await?).await?;
+    } else if asked("parents_as_ids")? {
         let parents = call.identity.project_parents(&id).await?;
         let top = json!({&project.domain_id: null});
         body["parents"] = parents.iter().rev().fold(top, |above, parent| json!({&parent.id: above}));
     }
-    if query.get("subtree_as_list").is_some() {
-        body["subtree"] = wrapped(&call.identity.project_subtree(&id).await?);
-    } else if query.get("subtree_as_ids").is_some() {
+    if asked("subtree_as_list")? {
+        body["subtree"] = visible(&call, call.identity.project_subtree(&id).await?).await?;
+    } else if asked("subtree_as_ids")? {
         body["subtree"] = below(&id, &call.identity.project_subtree(&id).await?);
     }
     shown("project", body)
+}
+
+/// Those of the projects on which the caller has a role, as they stand within another.
+async fn visible(call: &Call, mut projects: Vec<Project>) -> Result<Value> {
+    let mine = call.identity.project_list_of_user(&call.caller.token.user_id, false).await?;
+    projects.retain(|project| mine.iter().any(|one| one.id == project.id));
+    let tags = call.identity.project_tags(&projects).await?;
+    let show = |project: &Project| {
+        let tags = tags.get(&project.id).map_or(&[][..], Vec::as_slice);
+        json!({"project": shapes::project(&call.links, project, tags)})
+    };
+    Ok(projects.iter().map(show).collect())
 }
 
 /// The tree below a project, as nested ids.
@@ -121,14 +159,28 @@ fn below(id: &str, all: &[Project]) -> Value {
 }
 
 async fn project_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
+    let mut fields = body.fields("project")?;
+    if allowed_domain(&call, "identity:update_project", &id).await?.is_some() {
+        fields.fixed("domain_id", None)?;
+        fields.fixed("parent_id", None)?;
+        if fields.flag("is_domain")? == Some(false) {
+            return Err(api::Error::bad_request("is_domain cannot be changed; make a new project instead."));
+        }
+        let domain = call.identity.domain_update(&id, fields).await?;
+        return shown("project", shapes::domain_as_project(&call.links, &domain));
+    }
     allowed(&call, "identity:update_project", &id).await?;
-    let project = call.identity.project_update(&id, body.fields("project")?).await?;
+    let project = call.identity.project_update(&id, fields).await?;
     shown("project", shape(&call, &project).await?)
 }
 
 async fn project_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
-    allowed(&call, "identity:delete_project", &id).await?;
-    call.identity.project_delete(&id).await?;
+    if allowed_domain(&call, "identity:delete_project", &id).await?.is_some() {
+        call.identity.domain_delete(&id).await?;
+    } else {
+        allowed(&call, "identity:delete_project", &id).await?;
+        call.identity.project_delete(&id).await?;
+    }
     done()
 }
 

@@ -5,12 +5,15 @@ use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, put};
 use http::StatusCode;
+use policy::Target;
 use serde_json::{Value, json};
 
 use super::call::{Body, Call, created, done, shown};
 use super::list::Listing;
 use super::shapes;
 use crate::Identity;
+use crate::fields::missing;
+use crate::store::Filter;
 use crate::store::role::Role;
 
 pub(super) fn routes() -> Router<Identity> {
@@ -25,33 +28,52 @@ pub(super) fn routes() -> Router<Identity> {
         .route("/v3/role_inferences", get(inference_list))
 }
 
+/// The rule for a role that has a domain or not: `identity:get_domain_role`, `identity:get_role`.
+fn rule(verb: &str, role: Option<&Role>) -> String {
+    let of_domain = role.is_some_and(|role| role.domain_id.is_some());
+    format!("identity:{verb}_{}", if of_domain { "domain_role" } else { "role" })
+}
+
+/// The role, if the caller may do to it what the rule guards.
+async fn allowed(call: &Call, verb: &str, id: &str) -> Result<Role> {
+    let role = call.identity.role_find(id).await?;
+    let (name, domain_id) = role.as_ref().map(|role| (&role.name, &role.domain_id)).unzip();
+    let target =
+        Target::new().with("target.role.name", name).with("target.role.domain_id", domain_id.and_then(Option::as_ref));
+    call.allow(&rule(verb, role.as_ref()), &target)?;
+    role.ok_or_else(|| missing("role", id))
+}
+
 async fn role_list(call: Call, list: Listing) -> Result<Json<Value>> {
-    call.allow_plain("identity:list_roles")?;
+    let domain_id = list.query.get("domain_id");
+    call.allow_plain(if domain_id.is_some() { "identity:list_domain_roles" } else { "identity:list_roles" })?;
     let mut filters = list.filters(&["name", "id"], &[])?;
-    filters.push(("domain_id", db::Value::from(list.query.get("domain_id"))));
+    filters.push(Filter::is("domain_id", domain_id));
     let roles = call.identity.role_list(filters, &list.page).await?;
     Ok(list.answer("roles", roles, |role| &role.id, |role| shapes::role(&call.links, role)))
 }
 
 async fn role_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
-    call.allow_plain("identity:create_role")?;
-    let role = call.identity.role_create(body.fields("role")?).await?;
+    let mut fields = body.fields("role")?;
+    let domain_id = fields.nullable("domain_id", 64)?.flatten();
+    call.allow_plain(if domain_id.is_some() { "identity:create_domain_role" } else { "identity:create_role" })?;
+    let role = call.identity.role_create(fields, domain_id).await?;
     created("role", shapes::role(&call.links, &role))
 }
 
 async fn role_show(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
-    call.allow_plain("identity:get_role")?;
-    shown("role", shapes::role(&call.links, &call.identity.role_get(&id).await?))
+    let role = allowed(&call, "get", &id).await?;
+    shown("role", shapes::role(&call.links, &role))
 }
 
 async fn role_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
-    call.allow_plain("identity:update_role")?;
+    allowed(&call, "update", &id).await?;
     let role = call.identity.role_update(&id, body.fields("role")?).await?;
     shown("role", shapes::role(&call.links, &role))
 }
 
 async fn role_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
-    call.allow_plain("identity:delete_role")?;
+    allowed(&call, "delete", &id).await?;
     call.identity.role_delete(&id).await?;
     done()
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::call::{Body, Call, created, done, shown};
-use super::list::Listing;
+use super::list::{Listing, own_domain};
 use super::{projects, shapes};
 use crate::Identity;
 use crate::fields::missing;
@@ -41,10 +41,9 @@ async fn allowed(call: &Call, rule: &str, id: &str) -> Result<User> {
 }
 
 async fn user_list(call: Call, list: Listing) -> Result<Json<Value>> {
-    let domain_id = list.domain(&call.caller);
-    call.allow("identity:list_users", &Target::new().with("target.domain_id", &domain_id))?;
+    call.allow("identity:list_users", &Target::new().with("target.domain_id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
-    filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
+    filters.extend(list.domain(&call.caller));
     let users = call.identity.user_list(filters, &list.page).await?;
     Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call.links, user)))
 }
@@ -104,7 +103,8 @@ async fn project_list(call: Call, Path(id): Path<String>, list: Listing) -> Resu
 
 async fn group_list(call: Call, Path(id): Path<String>, list: Listing) -> Result<Json<Value>> {
     allowed(&call, "identity:list_groups_for_user", &id).await?;
-    let filters = list.filters(&["name", "id"], &[])?;
+    let mut filters = list.filters(&["name", "id"], &[])?;
+    filters.extend(own_domain(&call.caller, "domain_id"));
     let groups = call.identity.group_list_of_user(&id, filters, &list.page).await?;
     Ok(list.answer("groups", groups, |group| &group.id, |group| shapes::group(&call.links, group)))
 }
