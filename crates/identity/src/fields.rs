@@ -11,9 +11,13 @@ pub(crate) struct Fields(Map<String, Value>);
 impl Fields {
     /// The attributes in a body such as `{"user": {...}}`; links are not the client's to give.
     pub fn of(kind: &str, body: Map<String, Value>) -> Result<Self> {
-        let mut attributes = object_in(body, kind)?;
+        Ok(Self::new(object_in(body, kind)?))
+    }
+
+    /// The attributes themselves.
+    pub fn new(mut attributes: Map<String, Value>) -> Self {
         attributes.remove("links");
-        Ok(Self(attributes))
+        Self(attributes)
     }
 
     /// A text of `least` to `most` characters.
@@ -74,6 +78,14 @@ impl Fields {
         match self.0.remove(name) {
             None => Ok(None),
             Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong(name, "a whole number", &value)),
+        }
+    }
+
+    /// Refuses what was not taken, for things that keep nothing beyond what they know.
+    pub fn nothing_else(&self) -> Result<()> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Error::bad_request(format!("{name} is not known or cannot be changed; leave it out."))),
         }
     }
 

@@ -8,7 +8,7 @@ use db::Tx;
 use crate::fields::{Fields, missing, taken};
 use crate::store::project::{self as store, Project, TagFilter};
 use crate::store::{Filter, domain};
-use crate::{Identity, immutable};
+use crate::{Identity, LimitModel, immutable};
 
 /// How deep projects may stand below their domain.
 const DEEPEST: usize = 5;
@@ -86,7 +86,11 @@ impl Identity {
         let mut tx = self.write().await?;
         let domain = domain::get(&mut tx, &project.domain_id).await?;
         domain.ok_or_else(|| missing("domain", &project.domain_id))?;
-        parent_check(&mut tx, &project).await?;
+        let deepest = match self.limit_model() {
+            LimitModel::Flat => DEEPEST,
+            LimitModel::StrictTwoLevel => 1,
+        };
+        parent_check(&mut tx, &project, deepest).await?;
         store::insert(&mut tx, &project).await.map_err(|error| taken(error, "project", &project.name))?;
         store::tags_set(&mut tx, &project.id, &tags).await?;
         tx.commit().await?;
@@ -173,7 +177,7 @@ impl Identity {
     }
 }
 
-async fn parent_check(tx: &mut Tx, project: &Project) -> Result<()> {
+async fn parent_check(tx: &mut Tx, project: &Project, deepest: usize) -> Result<()> {
     let Some(parent_id) = &project.parent_id else { return Ok(()) };
     let parent = store::get(&mut *tx, parent_id).await?.ok_or_else(|| missing("project", parent_id))?;
     if parent.domain_id != project.domain_id {
@@ -182,8 +186,8 @@ async fn parent_check(tx: &mut Tx, project: &Project) -> Result<()> {
     if !parent.enabled {
         return Err(Error::forbidden("The parent project is disabled; enable it first."));
     }
-    if store::parents(tx, parent_id).await?.len() + 2 > DEEPEST {
-        return Err(Error::forbidden(format!("Projects may stand at most {DEEPEST} deep; choose a higher parent.")));
+    if store::parents(tx, parent_id).await?.len() + 2 > deepest {
+        return Err(Error::forbidden(format!("Projects may stand at most {deepest} deep; choose a higher parent.")));
     }
     Ok(())
 }

@@ -54,6 +54,11 @@ impl FromRequest<Identity> for Body {
 }
 
 impl Body {
+    /// The value of that name.
+    pub fn take(mut self, name: &str) -> Option<Value> {
+        self.0.remove(name)
+    }
+
     /// The object of that name.
     pub fn object(self, name: &str) -> Result<Map<String, Value>> {
         object_in(self.0, name)

@@ -9,6 +9,7 @@ mod domains;
 mod endpoint_filters;
 mod grants;
 mod groups;
+mod limits;
 mod list;
 mod policy_documents;
 mod projects;
@@ -40,7 +41,8 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(catalog::routes())
         .merge(policy_documents::routes())
         .merge(endpoint_filters::routes())
-        .merge(domain_configs::routes());
+        .merge(domain_configs::routes())
+        .merge(limits::routes());
     Service { prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
 }
 

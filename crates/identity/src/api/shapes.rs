@@ -7,6 +7,7 @@ use crate::store::catalog::{Endpoint, Region, Service};
 use crate::store::domain::Domain;
 use crate::store::endpoint_filter::EndpointGroup;
 use crate::store::group::Group;
+use crate::store::limit::{Limit, RegisteredLimit};
 use crate::store::policy_document::PolicyDocument;
 use crate::store::project::Project;
 use crate::store::role::Role;
@@ -115,4 +116,28 @@ pub(super) fn policy_document(links: &Links, document: &PolicyDocument) -> Value
 pub(super) fn endpoint_group(links: &Links, group: &EndpointGroup) -> Value {
     let known = json!({"name": group.name, "description": group.description, "filters": group.filters.0});
     shape(links, "OS-EP-FILTER/endpoint_groups", &group.id, &group.extra.0, known)
+}
+
+pub(super) fn registered_limit(links: &Links, limit: &RegisteredLimit) -> Value {
+    let known = json!({
+        "service_id": limit.service_id,
+        "region_id": limit.region_id,
+        "resource_name": limit.resource_name,
+        "default_limit": limit.default_limit,
+        "description": limit.description,
+    });
+    shape(links, "registered_limits", &limit.id, &Map::new(), known)
+}
+
+pub(super) fn limit(links: &Links, limit: &Limit) -> Value {
+    let known = json!({
+        "project_id": limit.project_id,
+        "domain_id": limit.domain_id,
+        "service_id": limit.service_id,
+        "region_id": limit.region_id,
+        "resource_name": limit.resource_name,
+        "resource_limit": limit.resource_limit,
+        "description": limit.description,
+    });
+    shape(links, "limits", &limit.id, &Map::new(), known)
 }

@@ -6,6 +6,7 @@ mod domain_config;
 mod endpoint_filter;
 mod grant;
 mod group;
+mod limit;
 mod policy_document;
 mod project;
 mod role;
@@ -69,6 +70,7 @@ const LISTS: &[&[Rule]] = &[
     policy_document::RULES,
     endpoint_filter::RULES,
     domain_config::RULES,
+    limit::RULES,
 ];
 
 const COUNT: usize = {

@@ -6,6 +6,7 @@ pub(crate) mod domain;
 pub(crate) mod domain_config;
 pub(crate) mod endpoint_filter;
 pub(crate) mod group;
+pub(crate) mod limit;
 pub(crate) mod policy_document;
 pub(crate) mod project;
 pub(crate) mod revision;

@@ -162,6 +162,10 @@ pub(crate) async fn subtree(on: impl Into<On<'_>>, id: &str) -> Result<Vec<Proje
     .await
 }
 
+pub(crate) async fn ids_in_domain(on: impl Into<On<'_>>, domain_id: &str) -> Result<Vec<String>> {
+    sql("SELECT id FROM identity_projects WHERE domain_id = $1 ORDER BY id").bind(domain_id).all(on).await
+}
+
 /// The projects in several domains.
 pub(crate) async fn in_domains(db: &db::Db, ids: &[&str]) -> Result<Vec<Below>> {
     let mut all = Vec::new();
@@ -180,8 +184,10 @@ pub(crate) async fn below(db: &db::Db, ids: &[&str]) -> Result<Vec<Below>> {
         let mut sql = sql("WITH RECURSIVE down AS (
             SELECT parent_id AS above_id, id FROM identity_projects WHERE parent_id IN ");
         sql.push_list(ids.iter().copied());
-        sql.push(" UNION SELECT down.above_id, p.id FROM identity_projects p JOIN down ON p.parent_id = down.id)");
-        sql.push(" SELECT above_id, id FROM down");
+        sql.push(
+            " UNION SELECT down.above_id, p.id FROM identity_projects p JOIN down ON p.parent_id = down.id)
+              SELECT above_id, id FROM down",
+        );
         all.extend(sql.all::<Below>(db).await?);
     }
     Ok(all)

@@ -6,6 +6,7 @@ mod assignments;
 mod cloud;
 mod domain_configs;
 mod endpoints;
+mod limits;
 mod lists;
 mod postgres;
 mod projects;

@@ -3,7 +3,7 @@
 use db::{Db, Options};
 
 use crate::cloud::Cloud;
-use crate::{access, assignments, domain_configs, endpoints, lists, projects, resources, tokens};
+use crate::{access, assignments, domain_configs, endpoints, limits, lists, projects, resources, tokens};
 
 async fn cloud() -> Cloud {
     let address = db::testing::postgres_database().await;
@@ -53,4 +53,5 @@ async fn all_of_it_works_over_postgresql() {
     endpoints::a_project_sees_the_endpoints_that_it_is_shown_on(&cloud().await).await;
     endpoints::the_nearest_policy_document_is_for_an_endpoint_on(&cloud().await).await;
     domain_configs::a_domain_keeps_options_and_shows_those_that_are_no_secret_on(&cloud().await).await;
+    limits::limits_are_registered_then_set_for_projects_and_domains_on(&cloud().await).await;
 }
