@@ -8,5 +8,6 @@ mod bus;
 mod crash;
 mod fixture;
 mod quota;
+mod scopes;
 mod sql;
 mod tenants;
