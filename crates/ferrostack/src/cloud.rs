@@ -152,6 +152,11 @@ impl Cloud {
         }
     }
 
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Its durable work.
     pub fn work(&self) -> &Work {
         &self.work

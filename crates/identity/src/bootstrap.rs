@@ -1,11 +1,11 @@
 //! What a cloud must have before anyone can log in.
 
 use api::{Page, Result};
-use db::{Tx, Value};
+use db::Tx;
 
 use crate::Identity;
 use crate::store::assignment::Assignment;
-use crate::store::{Extra, assignment, catalog, domain, project, role, user};
+use crate::store::{Extra, Filter, assignment, catalog, domain, project, role, user};
 
 /// The first contents of a cloud.
 #[derive(Clone, Debug)]
@@ -88,7 +88,14 @@ impl Making<'_> {
         if domain::get(&mut self.tx, DOMAIN).await?.is_none() {
             let description = "The default domain".to_owned();
             let (id, name) = (DOMAIN.to_owned(), "Default".to_owned());
-            let new = domain::Domain { id, name, description, enabled: true, extra: Extra::default() };
+            let new = domain::Domain {
+                id,
+                name,
+                description,
+                enabled: true,
+                options: Extra::default(),
+                extra: Extra::default(),
+            };
             domain::insert(&mut self.tx, &new).await?;
             self.changed = true;
         }
@@ -97,6 +104,7 @@ impl Making<'_> {
 
     /// The ids of [`ROLES`], in that order.
     async fn roles(&mut self) -> Result<Vec<String>> {
+        let immutable: Extra = db::Json([("immutable".to_owned(), true.into())].into_iter().collect());
         let mut ids = Vec::new();
         for name in ROLES {
             let id = match role::by_name(&mut self.tx, name).await? {
@@ -108,6 +116,7 @@ impl Making<'_> {
                         name: (*name).to_owned(),
                         domain_id: None,
                         description: None,
+                        options: immutable.clone(),
                         extra: Extra::default(),
                     };
                     role::insert(&mut self.tx, &new).await?;
@@ -137,6 +146,7 @@ impl Making<'_> {
             name: "admin".to_owned(),
             description: "The administrators' project".to_owned(),
             enabled: true,
+            options: Extra::default(),
             extra: Extra::default(),
         };
         project::insert(&mut self.tx, &new).await?;
@@ -200,7 +210,7 @@ impl Making<'_> {
     }
 
     async fn service(&mut self, wanted: &BootstrapService) -> Result<String> {
-        let filter = vec![("kind", Value::from(&wanted.kind)), ("name", Value::from(&wanted.name))];
+        let filter = vec![Filter::is("kind", &wanted.kind), Filter::is("name", &wanted.name)];
         if let Some(known) = catalog::service_list(&mut self.tx, filter, &Page::default()).await?.pop() {
             return Ok(known.id);
         }
@@ -218,7 +228,7 @@ impl Making<'_> {
     }
 
     async fn endpoints(&mut self, service_id: &str, region: &str, url: &str) -> Result<()> {
-        let filter = vec![("service_id", Value::from(service_id)), ("region_id", Value::from(region))];
+        let filter = vec![Filter::is("service_id", service_id), Filter::is("region_id", region)];
         let known = catalog::endpoint_list(&mut self.tx, filter, &Page::default()).await?;
         for interface in ["public", "internal", "admin"] {
             match known.iter().find(|endpoint| endpoint.interface == interface) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use api::{Page, Result};
 
 use crate::Identity;
-use crate::store::{catalog, role};
+use crate::store::{Filter, catalog, endpoint_filter, role};
 
 /// The roles and the catalog as of one revision.
 #[derive(Debug)]
@@ -16,6 +16,9 @@ pub(crate) struct Directory {
     pub implied: BTreeMap<String, Vec<String>>,
     pub services: Vec<catalog::Service>,
     pub endpoints: Vec<catalog::Endpoint>,
+    pub endpoint_groups: Vec<endpoint_filter::EndpointGroup>,
+    /// Whether any project is not shown all endpoints.
+    pub is_filtered: bool,
 }
 
 impl Identity {
@@ -41,10 +44,12 @@ impl Directory {
         for one in role::implications(db).await? {
             implied.entry(one.prior_id).or_default().push(one.implied_id);
         }
-        let enabled = || vec![("enabled", db::Value::from(true))];
+        let enabled = || vec![Filter::is("enabled", true)];
         let services = catalog::service_list(db, enabled(), &Page::default()).await?;
         let endpoints = catalog::endpoint_list(db, enabled(), &Page::default()).await?;
-        Ok(Self { roles, implied, services, endpoints })
+        let endpoint_groups = endpoint_filter::list(db, Vec::new(), &Page::default()).await?;
+        let is_filtered = endpoint_filter::any(db).await?;
+        Ok(Self { roles, implied, services, endpoints, endpoint_groups, is_filtered })
     }
 
     /// The given roles and all that they imply.

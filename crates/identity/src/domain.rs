@@ -2,10 +2,10 @@
 
 use api::{Error, Page, Result};
 
-use crate::Identity;
 use crate::fields::{Fields, missing, taken};
 use crate::store::Filter;
 use crate::store::domain::{self as store, Domain};
+use crate::{Identity, immutable};
 
 impl Identity {
     pub(crate) async fn domain_find(&self, id: &str) -> Result<Option<Domain>> {
@@ -23,6 +23,7 @@ impl Identity {
             name: fields.required("name", 1, 64)?,
             description: fields.description()?.unwrap_or_default(),
             enabled: fields.flag("enabled")?.unwrap_or(true),
+            options: immutable::options(&mut fields)?,
             extra: fields.into_extra(),
         };
         let mut tx = self.write().await?;
@@ -34,6 +35,7 @@ impl Identity {
     pub(crate) async fn domain_update(&self, id: &str, mut fields: Fields) -> Result<Domain> {
         let mut tx = self.write().await?;
         let mut domain = store::get(&mut tx, id).await?.ok_or_else(|| missing("domain", id))?;
+        immutable::update("domain", id, &mut fields, &mut domain.options)?;
         fields.fixed("id", Some(id))?;
         domain.name = fields.text("name", 1, 64)?.unwrap_or(domain.name);
         domain.description = fields.description()?.unwrap_or(domain.description);
@@ -47,6 +49,7 @@ impl Identity {
     pub(crate) async fn domain_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
         let domain = store::get(&mut tx, id).await?.ok_or_else(|| missing("domain", id))?;
+        immutable::delete("domain", id, &domain.options)?;
         if domain.enabled {
             return Err(Error::forbidden("Cannot delete a domain that is enabled, please disable it first."));
         }

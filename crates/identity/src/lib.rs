@@ -8,10 +8,15 @@ mod caller;
 mod catalog;
 mod directory;
 mod domain;
+mod domain_config;
+mod endpoint_filter;
 mod fields;
 mod group;
+mod immutable;
+mod limit;
 mod password;
 mod policies;
+mod policy_document;
 mod project;
 mod role;
 mod rules;
@@ -21,6 +26,7 @@ mod user;
 
 pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
 pub use caller::{Caller, TokenData};
+pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
 pub use token::keys::{rotate as keys_rotate, setup as keys_setup};
@@ -35,8 +41,12 @@ use policy::Policy;
 use runtime::Runtime;
 
 /// The schema of identity.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { service: "identity", version: 10, sql: include_str!("../migrations/0010.sql") },
+    Migration { service: "identity", version: 11, sql: include_str!("../migrations/0011.sql") },
+    Migration { service: "identity", version: 12, sql: include_str!("../migrations/0012.sql") },
+];
 
 /// How identity works.
 #[derive(Clone, Debug)]
@@ -51,6 +61,10 @@ pub struct Options {
     pub token_cache: usize,
     /// The most items that a list returns at once; the rest follows page by page.
     pub list_limit: i64,
+    /// The region of this cloud.
+    pub region: String,
+    /// How limits of projects and of their domain go together.
+    pub limit_model: LimitModel,
 }
 
 impl Options {
@@ -62,6 +76,8 @@ impl Options {
             token_expiry: Duration::from_secs(3600),
             token_cache: 20_000,
             list_limit: 10_000,
+            region: "RegionOne".to_owned(),
+            limit_model: LimitModel::default(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use api::{Error, Page, Result};
 
-use crate::Identity;
 use crate::fields::{Fields, missing, taken};
 use crate::store::role::{self as store, Implication, Role};
 use crate::store::{Filter, domain};
+use crate::{Identity, immutable};
 
 impl Identity {
     pub(crate) async fn role_find(&self, id: &str) -> Result<Option<Role>> {
@@ -20,13 +20,14 @@ impl Identity {
         Ok(store::list(&self.0.db, filters, page).await?)
     }
 
-    pub(crate) async fn role_create(&self, mut fields: Fields) -> Result<Role> {
+    pub(crate) async fn role_create(&self, mut fields: Fields, domain_id: Option<String>) -> Result<Role> {
         fields.ignore("id");
         let role = Role {
             id: self.0.runtime.ids.hex(),
             name: fields.required("name", 1, 255)?,
-            domain_id: fields.nullable("domain_id", 64)?.flatten(),
+            domain_id,
             description: fields.nullable("description", 255)?.flatten(),
+            options: immutable::options(&mut fields)?,
             extra: fields.into_extra(),
         };
         let mut tx = self.write().await?;
@@ -41,6 +42,7 @@ impl Identity {
     pub(crate) async fn role_update(&self, id: &str, mut fields: Fields) -> Result<Role> {
         let mut tx = self.write().await?;
         let mut role = store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        immutable::update("role", id, &mut fields, &mut role.options)?;
         fields.fixed("id", Some(id))?;
         fields.fixed("domain_id", role.domain_id.as_deref())?;
         role.name = fields.text("name", 1, 255)?.unwrap_or(role.name);
@@ -53,7 +55,8 @@ impl Identity {
 
     pub(crate) async fn role_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
-        store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        let role = store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        immutable::delete("role", id, &role.options)?;
         store::delete(&mut tx, id).await?;
         Ok(tx.commit().await?)
     }

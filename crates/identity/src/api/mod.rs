@@ -2,11 +2,16 @@
 
 mod assignments;
 mod auth;
+mod call;
 mod catalog;
+mod domain_configs;
 mod domains;
+mod endpoint_filters;
 mod grants;
 mod groups;
+mod limits;
 mod list;
+mod policy_documents;
 mod projects;
 mod roles;
 mod shapes;
@@ -33,7 +38,11 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(roles::routes())
         .merge(grants::routes())
         .merge(assignments::routes())
-        .merge(catalog::routes());
+        .merge(catalog::routes())
+        .merge(policy_documents::routes())
+        .merge(endpoint_filters::routes())
+        .merge(domain_configs::routes())
+        .merge(limits::routes());
     Service { prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
 }
 

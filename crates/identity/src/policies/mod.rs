@@ -2,8 +2,12 @@
 
 mod catalog;
 mod domain;
+mod domain_config;
+mod endpoint_filter;
 mod grant;
 mod group;
+mod limit;
+mod policy_document;
 mod project;
 mod role;
 mod token;
@@ -27,6 +31,16 @@ const fn rule(
     operations: &'static [(&'static str, &'static str)],
 ) -> Rule {
     Rule { name, check, description, operations, scopes: SCOPES }
+}
+
+/// A rule about the cloud itself: a token that is scoped to a domain is not enough, whatever its roles.
+const fn cloud_rule(
+    name: &'static str,
+    check: &'static str,
+    description: &'static str,
+    operations: &'static [(&'static str, &'static str)],
+) -> Rule {
+    Rule { name, check, description, operations, scopes: &[Scope::System, Scope::Project] }
 }
 
 /// Joins lists of rules into one.
@@ -53,6 +67,10 @@ const LISTS: &[&[Rule]] = &[
     role::RULES,
     grant::RULES,
     catalog::RULES,
+    policy_document::RULES,
+    endpoint_filter::RULES,
+    domain_config::RULES,
+    limit::RULES,
 ];
 
 const COUNT: usize = {
