@@ -34,13 +34,18 @@ def program():
 class Cloud:
     """A cloud in a temporary state directory, on a free port; ends with the `with` block."""
 
-    def __init__(self, work):
+    def __init__(self, work, consoles):
         self.work = work
+        self.consoles = consoles
         self.program = program()
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="ferrostack-tempest-"))
 
     def __enter__(self):
         (self.state / "ferrostack.toml").write_text(CONFIGURATION)
+        if self.consoles:
+            pages = self.work.parent / "novnc"
+            subprocess.run([ROOT / "setup/novnc", pages], check=True, stdout=subprocess.DEVNULL)
+            (self.state / "novnc").symlink_to(pages)
         # The suite makes thousands of users: the real cost of a password hash is not what it tests.
         self._ferrostack("up", "--fake", "--detach", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4")
         self.url = json.loads((self.state / "up.json").read_text())["url"]

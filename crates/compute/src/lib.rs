@@ -164,7 +164,7 @@ impl Compute {
         api::metadata::routes_of(self.clone())
     }
 
-    /// The consoles, to be mounted at `/console`.
+    /// The consoles, to be mounted at `/console`, and at `/` for older pages of noVNC.
     pub fn console_router(&self) -> Router {
         api::console_proxy::routes_of(self.clone())
     }

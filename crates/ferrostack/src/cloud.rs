@@ -8,6 +8,7 @@ use agent::hypervisor::libvirt::VirtType;
 use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
+use axum::routing::any_service;
 use axum::{Router, ServiceExt};
 use bus::Bus;
 use compute::Compute;
@@ -257,6 +258,7 @@ impl Services {
             .nest("/compute", self.compute.router())
             .nest("/metadata", self.compute.metadata_router())
             .nest("/console", self.compute.console_router())
+            .route("/", any_service(self.compute.console_router()))
     }
 }
 

@@ -22,12 +22,26 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) fn routes_of(compute: Compute) -> Router {
     let router = Router::new()
         .route("/websockify", get(console_connect))
+        .route("/", get(console_bare))
         .route("/vnc_auto.html", get(console_page))
         .route("/{*file}", get(console_file));
     Service { prefix: "/console", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
 }
 
-/// The page; noVNC opens the WebSocket at the page's own address when it is given nothing but a token.
+/// Older pages of noVNC take the WebSocket's path from the host's root, so the address is a token and nothing else.
+async fn console_bare(
+    State(compute): State<Compute>,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    match upgrade {
+        Ok(upgrade) => Ok(console_connect(State(compute), query, headers, upgrade).await),
+        Err(_) => Err(Error::not_found("The resource could not be found.")),
+    }
+}
+
+/// The page; newer noVNC opens the WebSocket at the page's own address when it is given nothing but a token.
 async fn console_page(
     compute: State<Compute>,
     query: Query,
