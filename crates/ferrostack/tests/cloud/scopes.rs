@@ -77,7 +77,7 @@ fn every_rule_of_an_operation_has_its_scopes() {
     let without = cloud::RULES.iter().copied().flatten().filter(|rule| !helpers.contains(rule));
     let without: Vec<&str> = without.filter(|rule| rule.scopes.is_empty()).map(|rule| rule.name).collect();
     assert!(without.is_empty(), "{without:?}");
-    let of_project = [compute::RULES, network::RULES, placement::RULES];
+    let of_project = [compute::RULES, image::RULES, network::RULES, placement::RULES];
     for rule in of_project.into_iter().flatten() {
         assert_eq!(rule.scopes, [Scope::Project], "{}", rule.name);
     }

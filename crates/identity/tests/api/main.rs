@@ -4,6 +4,7 @@
 mod access;
 mod assignments;
 mod cloud;
+mod contract;
 mod domain_configs;
 mod endpoints;
 mod limits;
