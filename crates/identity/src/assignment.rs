@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Error, Result};
+use db::Tx;
 
 use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::fields::missing;
 use crate::store::assignment::{self as store, Assignment, Wanted};
 use crate::store::role::Role;
@@ -47,11 +49,10 @@ impl Identity {
             )));
         }
         if store::insert(&mut tx, new).await? {
-            tx.commit().await?
+            self.assignment_commit(tx, Action::Created, new).await
         } else {
-            tx.rollback().await?
+            Ok(tx.rollback().await?)
         }
-        Ok(())
     }
 
     pub(crate) async fn assignment_check(&self, wanted: &Assignment) -> Result<()> {
@@ -64,7 +65,17 @@ impl Identity {
         if !store::delete(&mut tx, old).await? {
             return Err(missing("role assignment", &old.role_id));
         }
-        Ok(tx.commit().await?)
+        self.assignment_commit(tx, Action::Deleted, old).await
+    }
+
+    async fn assignment_commit(&self, tx: Tx, action: Action, one: &Assignment) -> Result<()> {
+        let inherited = if one.inherited { "projects" } else { "" };
+        let details = &[
+            (one.actor_type.as_str(), one.actor_id.as_str()),
+            (one.target_type.as_str(), one.target_id.as_str()),
+            ("inherited_to", inherited),
+        ];
+        self.commit_change(tx, &Change { action, kind: "role_assignment", id: &one.role_id, details }).await
     }
 
     /// The assignments as they were given.

@@ -80,8 +80,26 @@ impl Identity {
             Named::Name(name, DomainRef::Name(domain)) => user::account_by_name(db, name, None, Some(domain)).await?,
         };
         let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let fits = self.0.passwords.verify(password, hash).await?;
+        let fits = self.password_fits(account.as_ref(), &format!("{user:?}"), password, hash).await?;
         account.filter(|account| fits && account.is_active()).ok_or_else(refused)
+    }
+
+    /// Whether the password fits; 429 without looking at it when too many did not. `name` stands for an account that
+    /// is not there.
+    pub(crate) async fn password_fits(
+        &self,
+        account: Option<&Account>,
+        name: &str,
+        password: &str,
+        hash: Option<&str>,
+    ) -> Result<bool> {
+        let key = account.map_or(name, |account| account.id.as_str());
+        self.0.throttle.check(self.source(), key, self.0.runtime.clock.now())?;
+        let fits = self.0.passwords.verify(password, hash).await?;
+        if !fits {
+            self.0.throttle.failed(self.source(), key, self.0.runtime.clock.now());
+        }
+        Ok(fits)
     }
 
     async fn scope_resolve(&self, wanted: WantedScope, account: &Account, rescoping: bool) -> Result<Scope> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use api::{Error, Page, Result};
 use serde_json::{Value, json};
 
+use crate::audit::Action;
 use crate::directory::Directory;
 use crate::fields::{Fields, missing, taken};
 use crate::store::catalog::{self as store, Endpoint, Region, Service};
@@ -82,7 +83,7 @@ impl Identity {
             store::region_get(&mut tx, parent_id).await?.ok_or_else(|| missing("region", parent_id))?;
         }
         store::region_insert(&mut tx, &region).await.map_err(|error| taken(error, "region", &region.id))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "region", &region.id).await?;
         Ok(region)
     }
 
@@ -102,7 +103,7 @@ impl Identity {
         region.description = fields.description()?.unwrap_or(region.description);
         fields.merge_into(&mut region.extra);
         store::region_update(&mut tx, &region).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "region", id).await?;
         Ok(region)
     }
 
@@ -116,7 +117,7 @@ impl Identity {
             }
             other => other.into(),
         })?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "region", id).await
     }
 
     pub(crate) async fn service_get(&self, id: &str) -> Result<Service> {
@@ -139,7 +140,7 @@ impl Identity {
         };
         let mut tx = self.write().await?;
         store::service_insert(&mut tx, &service).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "service", &service.id).await?;
         Ok(service)
     }
 
@@ -153,7 +154,7 @@ impl Identity {
         service.enabled = fields.flag("enabled")?.unwrap_or(service.enabled);
         fields.merge_into(&mut service.extra);
         store::service_update(&mut tx, &service).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "service", id).await?;
         Ok(service)
     }
 
@@ -162,7 +163,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::service_get(&mut tx, id).await?.ok_or_else(|| missing("service", id))?;
         store::service_delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "service", id).await
     }
 
     pub(crate) async fn endpoint_get(&self, id: &str) -> Result<Endpoint> {
@@ -196,7 +197,7 @@ impl Identity {
         }
         self.endpoint_check(&mut tx, &endpoint).await?;
         store::endpoint_insert(&mut tx, &endpoint).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "endpoint", &endpoint.id).await?;
         Ok(endpoint)
     }
 
@@ -212,7 +213,7 @@ impl Identity {
         fields.merge_into(&mut endpoint.extra);
         self.endpoint_check(&mut tx, &endpoint).await?;
         store::endpoint_update(&mut tx, &endpoint).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "endpoint", id).await?;
         Ok(endpoint)
     }
 
@@ -234,7 +235,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::endpoint_get(&mut tx, id).await?.ok_or_else(|| missing("endpoint", id))?;
         store::endpoint_delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "endpoint", id).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use api::{Error, Page, Result};
 
+use crate::audit::Action;
 use crate::fields::{Fields, missing, taken};
 use crate::store::Filter;
 use crate::store::domain::{self as store, Domain};
@@ -28,7 +29,7 @@ impl Identity {
         };
         let mut tx = self.write().await?;
         store::insert(&mut tx, &domain).await.map_err(|error| taken(error, "domain", &domain.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "domain", &domain.id).await?;
         Ok(domain)
     }
 
@@ -42,7 +43,7 @@ impl Identity {
         domain.enabled = fields.flag("enabled")?.unwrap_or(domain.enabled);
         fields.merge_into(&mut domain.extra);
         store::update(&mut tx, &domain).await.map_err(|error| taken(error, "domain", &domain.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "domain", id).await?;
         Ok(domain)
     }
 
@@ -57,6 +58,6 @@ impl Identity {
             return Err(Error::forbidden("The default domain cannot be deleted."));
         }
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "domain", id).await
     }
 }

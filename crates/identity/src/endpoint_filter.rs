@@ -4,6 +4,7 @@ use api::{Error, Page, Result};
 use serde_json::Value;
 
 use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::catalog::INTERFACES;
 use crate::fields::{Fields, missing};
 use crate::store::catalog::{self, Endpoint};
@@ -32,7 +33,7 @@ impl Identity {
         };
         let mut tx = self.write().await?;
         store::insert(&mut tx, &group).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "endpoint_group", &group.id).await?;
         Ok(group)
     }
 
@@ -45,7 +46,7 @@ impl Identity {
         group.filters = filters_of(&mut fields)?.unwrap_or(group.filters);
         fields.merge_into(&mut group.extra);
         store::update(&mut tx, &group).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "endpoint_group", id).await?;
         Ok(group)
     }
 
@@ -53,7 +54,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("endpoint group", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "endpoint_group", id).await
     }
 
     /// The endpoints in a group.
@@ -93,7 +94,9 @@ impl Identity {
         let mut tx = self.write().await?;
         project::get(&mut tx, project_id).await?.ok_or_else(|| missing("project", project_id))?;
         store::show(&mut tx, what, project_id, id).await?;
-        Ok(tx.commit().await?)
+        let details = &[("shown_id", id)];
+        let change = Change { action: Action::Created, kind: "endpoint_filter", id: project_id, details };
+        self.commit_change(tx, &change).await
     }
 
     pub(crate) async fn endpoint_filter_check(&self, what: Shown, project_id: &str, id: &str) -> Result<()> {
@@ -108,7 +111,9 @@ impl Identity {
         if !store::hide(&mut tx, what, project_id, id).await? {
             return Err(missing("endpoint or group in the project", id));
         }
-        Ok(tx.commit().await?)
+        let details = &[("shown_id", id)];
+        let change = Change { action: Action::Deleted, kind: "endpoint_filter", id: project_id, details };
+        self.commit_change(tx, &change).await
     }
 
     async fn shown_get(&self, what: Shown, id: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod assignment;
+mod audit;
 mod authentication;
 mod bootstrap;
 mod caller;
@@ -21,14 +22,16 @@ mod project;
 mod role;
 mod rules;
 mod store;
+mod throttle;
 mod token;
 mod user;
 
-pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
+pub use bootstrap::{Bootstrap, BootstrapNames, BootstrapService, Bootstrapped};
 pub use caller::{Caller, TokenData};
 pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
+pub use throttle::Allowance;
 pub use token::keys::{rotate as keys_rotate, setup as keys_setup};
 
 use std::path::PathBuf;
@@ -46,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "identity", version: 10, sql: include_str!("../migrations/0010.sql") },
     Migration { service: "identity", version: 11, sql: include_str!("../migrations/0011.sql") },
     Migration { service: "identity", version: 12, sql: include_str!("../migrations/0012.sql") },
+    Migration { service: "identity", version: 13, sql: include_str!("../migrations/0013.sql") },
 ];
 
 /// How identity works.
@@ -65,6 +69,12 @@ pub struct Options {
     pub region: String,
     /// How limits of projects and of their domain go together.
     pub limit_model: LimitModel,
+    /// How long the audit trail goes back.
+    pub audit_retention: Duration,
+    /// How many failed logins a source address has free; this machine's own addresses have no end of them.
+    pub failures_of_source: Allowance,
+    /// How many failed logins an account has free.
+    pub failures_of_account: Allowance,
 }
 
 impl Options {
@@ -78,13 +88,16 @@ impl Options {
             list_limit: 10_000,
             region: "RegionOne".to_owned(),
             limit_model: LimitModel::default(),
+            audit_retention: Duration::from_secs(90 * 24 * 3600),
+            failures_of_source: Allowance { burst: 100, seconds: 1 },
+            failures_of_account: Allowance { burst: 20, seconds: 3 },
         }
     }
 }
 
-/// The identity service; a cheap handle.
+/// The identity service; a cheap handle, for changes by whoever it names.
 #[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+pub struct Identity(Arc<Inner>, Option<Arc<audit::By>>);
 
 struct Inner {
     db: Db,
@@ -94,6 +107,7 @@ struct Inner {
     keys: token::keys::Keys,
     passwords: password::Passwords,
     tokens: token::Cache,
+    throttle: throttle::Throttle,
     directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
 
@@ -104,7 +118,7 @@ impl Identity {
             let place = options.key_dir.display();
             Error::new(::api::Kind::Internal, format!("The token keys in {place} cannot be used: {error}"))
         })?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             keys,
             passwords: password::Passwords::new(options.bcrypt_rounds),
             tokens: token::Cache::new(options.token_cache / 2),
@@ -112,8 +126,10 @@ impl Identity {
             db,
             runtime,
             policy,
+            throttle: throttle::Throttle::new(options.failures_of_source, options.failures_of_account),
             options,
-        })))
+        };
+        Ok(Self(Arc::new(inner), None))
     }
 
     /// The identity API.

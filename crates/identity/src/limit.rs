@@ -7,6 +7,7 @@ use db::{On, Tx};
 use serde_json::{Map, Value};
 
 use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing};
 use crate::store::limit::{self as store, Limit, RegisteredLimit, Seen};
 use crate::store::{Filter, catalog, domain, project};
@@ -111,6 +112,7 @@ impl Identity {
             fields.nothing_else()?;
             place_check(&mut tx, &limit.service_id, limit.region_id.as_deref()).await?;
             store::registered_insert(&mut tx, &limit).await.map_err(|error| exists(error, &limit.resource_name))?;
+            self.record(&mut tx, &Change::new(Action::Created, "registered_limit", &limit.id)).await?;
             made.push(limit);
         }
         tx.commit().await?;
@@ -135,7 +137,7 @@ impl Identity {
             place_check(&mut tx, &new.service_id, new.region_id.as_deref()).await?;
         }
         store::registered_update(&mut tx, &new).await.map_err(|error| exists(error, &new.resource_name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "registered_limit", id).await?;
         Ok(new)
     }
 
@@ -144,7 +146,7 @@ impl Identity {
         store::registered_get(&mut tx, id).await?.ok_or_else(|| missing("registered limit", id))?;
         self.unused_check(&mut tx, id).await?;
         store::registered_delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "registered_limit", id).await
     }
 
     async fn unused_check(&self, tx: &mut Tx, registered_id: &str) -> Result<()> {
@@ -172,6 +174,7 @@ impl Identity {
         for attributes in all {
             let limit = self.limit_of(&mut tx, Fields::new(attributes)).await?;
             store::insert(&mut tx, &limit).await.map_err(|error| exists(error, &limit.resource_name))?;
+            self.record(&mut tx, &Change::new(Action::Created, "limit", &limit.id)).await?;
             made.push(limit);
         }
         // When all are there: a domain's limit and those of its projects may come together, in any order.
@@ -234,7 +237,7 @@ impl Identity {
         fields.nothing_else()?;
         store::update(&mut tx, &limit).await?;
         self.model_check(&mut tx, &limit).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "limit", id).await?;
         Ok(limit)
     }
 
@@ -242,7 +245,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("limit", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "limit", id).await
     }
 
     /// Under the strict model no project's limit is above its domain's.

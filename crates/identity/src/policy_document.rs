@@ -3,6 +3,7 @@
 use api::{Page, Result};
 
 use crate::Identity;
+use crate::audit::Action;
 use crate::fields::{Fields, missing};
 use crate::store::Filter;
 use crate::store::catalog::{self, Endpoint, Region};
@@ -27,7 +28,7 @@ impl Identity {
         };
         let mut tx = self.write().await?;
         store::insert(&mut tx, &document).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "policy", &document.id).await?;
         Ok(document)
     }
 
@@ -39,7 +40,7 @@ impl Identity {
         document.blob = fields.text("blob", 0, 65_535)?.unwrap_or(document.blob);
         fields.merge_into(&mut document.extra);
         store::update(&mut tx, &document).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "policy", id).await?;
         Ok(document)
     }
 
@@ -47,7 +48,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("policy", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "policy", id).await
     }
 
     /// Makes the document the one for an endpoint, a service, or a service in a region; another one makes room.
@@ -64,7 +65,7 @@ impl Identity {
             catalog::region_get(&mut tx, id).await?.ok_or_else(|| missing("region", id))?;
         }
         store::associate(&mut tx, &self.0.runtime.ids.hex(), new).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Created, "policy_association", &new.policy_id).await
     }
 
     pub(crate) async fn policy_association_check(&self, wanted: &Association) -> Result<()> {
@@ -78,7 +79,7 @@ impl Identity {
         if !store::dissociate(&mut tx, old).await? {
             return Err(missing("policy association", &old.policy_id));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "policy_association", &old.policy_id).await
     }
 
     /// The document that is for an endpoint: its own, else that of its service in its region or one above, else that

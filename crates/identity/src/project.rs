@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use api::{Error, Page, Result};
 use db::Tx;
 
+use crate::audit::Action;
 use crate::fields::{Fields, missing, taken};
 use crate::store::project::{self as store, Project, TagFilter};
 use crate::store::{Filter, domain};
@@ -93,7 +94,7 @@ impl Identity {
         parent_check(&mut tx, &project, deepest).await?;
         store::insert(&mut tx, &project).await.map_err(|error| taken(error, "project", &project.name))?;
         store::tags_set(&mut tx, &project.id, &tags).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "project", &project.id).await?;
         Ok(project)
     }
 
@@ -123,7 +124,7 @@ impl Identity {
         if let Some(tags) = tags {
             store::tags_set(&mut tx, id, &tags).await?;
         }
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "project", id).await?;
         Ok(project)
     }
 
@@ -137,7 +138,7 @@ impl Identity {
             )));
         }
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "project", id).await
     }
 
     /// Begins a change of a project's tags, which an immutable project refuses.
@@ -155,7 +156,7 @@ impl Identity {
         let tags = tags_checked(tags)?;
         let mut tx = self.tags_write(id).await?;
         store::tags_set(&mut tx, id, &tags).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "project", id).await?;
         Ok(tags)
     }
 
@@ -165,7 +166,7 @@ impl Identity {
         tags.push(tag.clone());
         tags_checked(tags)?;
         store::tag_add(&mut tx, id, &tag).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Updated, "project", id).await
     }
 
     pub(crate) async fn project_tag_remove(&self, id: &str, tag: &str) -> Result<()> {
@@ -173,7 +174,7 @@ impl Identity {
         if store::tag_remove(&mut tx, id, tag).await? == 0 {
             return Err(missing("project tag", tag));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Updated, "project", id).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use api::{Error, Page, Result};
 
+use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing, taken};
 use crate::store::role::{self as store, Implication, Role};
 use crate::store::{Filter, domain};
@@ -35,7 +36,7 @@ impl Identity {
             domain::get(&mut tx, id).await?.ok_or_else(|| missing("domain", id))?;
         }
         store::insert(&mut tx, &role).await.map_err(|error| taken(error, "role", &role.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "role", &role.id).await?;
         Ok(role)
     }
 
@@ -49,7 +50,7 @@ impl Identity {
         role.description = fields.nullable("description", 255)?.unwrap_or(role.description);
         fields.merge_into(&mut role.extra);
         store::update(&mut tx, &role).await.map_err(|error| taken(error, "role", &role.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "role", id).await?;
         Ok(role)
     }
 
@@ -58,7 +59,7 @@ impl Identity {
         let role = store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
         immutable::delete("role", id, &role.options)?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "role", id).await
     }
 
     pub(crate) async fn implication_list(&self) -> Result<Vec<Implication>> {
@@ -85,7 +86,9 @@ impl Identity {
             return Err(Error::forbidden("A role of another domain cannot be implied."));
         }
         store::imply(&mut tx, prior_id, implied_id).await?;
-        tx.commit().await?;
+        let details = &[("implied_role_id", implied_id)];
+        let change = Change { action: Action::Created, kind: "implied_role", id: prior_id, details };
+        self.commit_change(tx, &change).await?;
         Ok((prior, implied))
     }
 
@@ -94,6 +97,8 @@ impl Identity {
         if store::imply_not(&mut tx, prior_id, implied_id).await? == 0 {
             return Err(missing("implied role", implied_id));
         }
-        Ok(tx.commit().await?)
+        let details = &[("implied_role_id", implied_id)];
+        let change = Change { action: Action::Deleted, kind: "implied_role", id: prior_id, details };
+        self.commit_change(tx, &change).await
     }
 }

@@ -3,6 +3,7 @@
 use api::{Error, Page, Result};
 
 use crate::Identity;
+use crate::audit::Action;
 use crate::fields::{Fields, missing, taken};
 use crate::store::user::{self as store, User};
 use crate::store::{Filter, domain};
@@ -38,7 +39,7 @@ impl Identity {
         let mut tx = self.write().await?;
         domain::get(&mut tx, &user.domain_id).await?.ok_or_else(|| missing("domain", &user.domain_id))?;
         store::insert(&mut tx, &user).await.map_err(|error| taken(error, "user", &user.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "user", &user.id).await?;
         Ok(user)
     }
 
@@ -63,7 +64,7 @@ impl Identity {
         user.default_project_id = fields.nullable("default_project_id", 64)?.unwrap_or(user.default_project_id);
         fields.merge_into(&mut user.extra);
         store::update(&mut tx, &user).await.map_err(|error| taken(error, "user", &user.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "user", id).await?;
         Ok(user)
     }
 
@@ -71,7 +72,7 @@ impl Identity {
     pub(crate) async fn user_password_change(&self, id: &str, old: &str, new: &str) -> Result<()> {
         let account = store::account(&self.0.db, id).await?;
         let old_hash = account.as_ref().and_then(|account| account.password_hash.clone());
-        let fits = self.0.passwords.verify(old, old_hash.as_deref()).await?;
+        let fits = self.password_fits(account.as_ref(), id, old, old_hash.as_deref()).await?;
         if !fits || !account.is_some_and(|account| account.is_active()) {
             return Err(refused());
         }
@@ -84,13 +85,13 @@ impl Identity {
         user.password_hash = Some(new_hash);
         user.token_generation += 1;
         store::update(&mut tx, &user).await?;
-        Ok(tx.commit().await?)
+        self.by_user(id).commit(tx, Action::Updated, "user", id).await
     }
 
     pub(crate) async fn user_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("user", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "user", id).await
     }
 }

@@ -87,7 +87,7 @@ impl Network {
             .with_code("BadRequest"));
         }
         let mut write = self.write().await?;
-        quota::claim(&mut write.tx, &project, "floatingip", 1).await?;
+        quota::claim(&mut write.tx, &self.0.identity, &project, "floatingip", 1).await?;
         let standard = self.standard(&project, None, create.description, write.now)?;
         let asked = (create.subnet_id.is_some() || create.floating_ip_address.is_some())
             .then(|| vec![FixedIpRequest { subnet_id: create.subnet_id, ip_address: create.floating_ip_address }]);
@@ -225,7 +225,7 @@ impl Network {
 
     pub(crate) async fn floating_ip_remove(&self, write: &mut Write, mut floating: FloatingIp) -> Result<()> {
         let id = floating.standard.id.clone();
-        quota::count(&mut write.tx, &floating.standard.project_id, "floatingip", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &floating.standard.project_id, "floatingip", -1).await?;
         self.floating_ip_loose(write, &mut floating);
         store::tag::clear(&mut write.tx, &id).await?;
         if store::delete(&mut write.tx, "network_floating_ips", "id", &id).await? == 0 {

@@ -91,7 +91,7 @@ impl Network {
             let project = owner(caller, create.project_id.clone())?;
             create_allowed(caller, &create, &project)?;
             let mut network = self.network_draft(create, &project, write.now)?;
-            quota::claim(&mut write.tx, &project, "network", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &project, "network", 1).await?;
             if network.network_type == "geneve" {
                 network.segmentation_id = Some(self.geneve_claim(&mut write.tx, network.segmentation_id).await?);
             }
@@ -245,7 +245,7 @@ impl Network {
             Err(db::Error::ForeignKey) => return Err(in_use(id)),
             Err(error) => return Err(error.into()),
         }
-        quota::count(&mut write.tx, &network.standard.project_id, "network", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &network.standard.project_id, "network", -1).await?;
         write.changed(Kind::Network, id);
         self.commit(write).await
     }

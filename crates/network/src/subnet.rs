@@ -85,7 +85,7 @@ impl Network {
         for subnet in &mut drafts {
             subnet.standard.created_at = write.now;
             subnet.standard.updated_at = write.now;
-            quota::claim(&mut write.tx, &subnet.standard.project_id, "subnet", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &subnet.standard.project_id, "subnet", 1).await?;
             // Also makes others wait who add a subnet to this network.
             if !store::update(&mut write.tx, "networks", &subnet.network_id, write.now, Vec::new()).await? {
                 return Err(crate::network::not_found(&subnet.network_id));
@@ -219,7 +219,7 @@ impl Network {
             return Err(subnet_not_found(id));
         }
         store::pool::delete(&mut write.tx, id).await?;
-        quota::count(&mut write.tx, &subnet.standard.project_id, "subnet", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &subnet.standard.project_id, "subnet", -1).await?;
         write.changed_in(Kind::Subnet, id, &subnet.network_id);
         Ok(())
     }

@@ -11,7 +11,7 @@ const fn rule(
     description: &'static str,
     operations: &'static [(&'static str, &'static str)],
 ) -> Rule {
-    Rule { name, check, description, operations, scopes: &[] }
+    Rule { name, check, description, operations, scopes: &[policy::Scope::Project] }
 }
 
 /// The rules of placement and their defaults.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::work::{Failure, Progress, Step};
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use placement::{CandidateRequest, Claim, Group, Stock, Summary};
 
 use super::create::{ServerCreate, task_set};
@@ -13,6 +15,9 @@ use crate::nodes;
 use crate::scheduler::{self, Capacity, Node, Request};
 use crate::server::Server;
 use crate::{Compute, store};
+
+/// How long the first server of a cloud waits for the first node: libvirt looks at QEMU for seconds when it is new.
+const FIRST_NODE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Chooses a node and claims it.
 pub(super) struct Place;
@@ -32,6 +37,11 @@ impl Step<ServerCreate> for Place {
         let wanted = wanted(&server);
         let request = request(&server, &wanted, operation.excluded.clone());
         let known = compute.nodes().await.map_err(failure)?;
+        let age = compute.runtime().clock.now().duration_since(server.created_at);
+        if known.is_empty() && age < FIRST_NODE {
+            let reason = "no compute node has reported yet".to_owned();
+            return Err(Failure::Wait { reason, after: Duration::from_millis(250) });
+        }
         let search = CandidateRequest::unnamed(wanted.clone());
         let candidates = placement.candidates(&search).await.map_err(failure)?;
         let seen = compute.seen(&known, candidates.into_iter().map(|candidate| candidate.root), false);

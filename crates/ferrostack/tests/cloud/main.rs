@@ -9,5 +9,6 @@ mod crash;
 mod fixture;
 mod queries;
 mod quota;
+mod scopes;
 mod sql;
 mod tenants;

@@ -1,7 +1,9 @@
 //! What nearly every handler takes and gives.
 
-use api::{Error, Json, Links, Result};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use std::net::{IpAddr, SocketAddr};
+
+use api::{Error, Json, Links, RequestId, Result};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use http::StatusCode;
 use http::request::Parts;
 use policy::Target;
@@ -17,15 +19,32 @@ pub(super) struct Call {
     pub links: Links,
 }
 
+/// Where a request comes from. A proxy on this machine says for whom it asks.
+fn source(parts: &Parts) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip();
+    let forwarded = || parts.headers.get("x-forwarded-for")?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+    if peer.is_loopback() { Some(forwarded().unwrap_or(peer)) } else { Some(peer) }
+}
+
 impl FromRequestParts<Identity> for Call {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self> {
-        Ok(Self {
-            caller: Caller::from_request_parts(parts, identity).await?,
-            links: Links::from_request_parts(parts, identity).await?,
-            identity: identity.clone(),
-        })
+        let caller = Caller::from_request_parts(parts, identity).await?;
+        let links = Links::from_request_parts(parts, identity).await?;
+        Ok(Self { identity: identity.by(&caller, source(parts)), caller, links })
+    }
+}
+
+/// A request of somebody who has yet to prove who that is.
+pub(super) struct Anonymous(pub Identity);
+
+impl FromRequestParts<Identity> for Anonymous {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self> {
+        let RequestId(id) = RequestId::from_request_parts(parts, identity).await?;
+        Ok(Self(identity.by_nobody(id, source(parts))))
     }
 }
 

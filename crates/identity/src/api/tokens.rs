@@ -12,6 +12,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::Anonymous;
 use crate::Identity;
 use crate::authentication::{DomainRef, Named, Proof, WantedScope};
 use crate::token::{Token, refused};
@@ -85,7 +86,7 @@ struct SystemRef {
     all: bool,
 }
 
-async fn token_create(State(identity): State<Identity>, query: Query, Json(body): Json<Body>) -> Result<Response> {
+async fn token_create(Anonymous(identity): Anonymous, query: Query, Json(body): Json<Body>) -> Result<Response> {
     let scope = scope(body.auth.scope)?;
     let (text, token) = identity.login(proofs(body.auth.identity)?, scope).await?;
     let document = document(&identity, &token, !nocatalog(&query)).await?;

@@ -2,14 +2,14 @@
 
 use api::{Json, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::{get, post};
 use http::StatusCode;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::call::{Body, Call, created, done, shown};
+use super::call::{Anonymous, Body, Call, created, done, shown};
 use super::list::{Listing, own_domain};
 use super::{projects, shapes};
 use crate::Identity;
@@ -86,7 +86,7 @@ struct Passwords {
 
 /// Needs no token: the old password is the proof.
 async fn password_change(
-    State(identity): State<Identity>,
+    Anonymous(identity): Anonymous,
     Path(id): Path<String>,
     Json(body): Json<PasswordBody>,
 ) -> Result<StatusCode> {

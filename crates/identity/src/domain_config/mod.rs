@@ -8,6 +8,7 @@ use options::{KNOWN, SECTIONS, SENSITIVE};
 use serde_json::{Map, Value};
 
 use crate::Identity;
+use crate::audit::Action;
 use crate::fields::missing;
 use crate::store::domain;
 use crate::store::domain_config::{self as store, DomainOption, Part};
@@ -42,7 +43,7 @@ impl Identity {
         for option in &options {
             store::set(&mut tx, domain_id, option).await?;
         }
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "domain_config", domain_id).await?;
         Ok((self.domain_config_shown(domain_id).await?, is_new))
     }
 
@@ -73,7 +74,7 @@ impl Identity {
         for option in &options {
             store::set(&mut tx, domain_id, option).await?;
         }
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "domain_config", domain_id).await?;
         self.domain_config_shown(domain_id).await
     }
 
@@ -85,7 +86,7 @@ impl Identity {
             return Err(not_set(domain_id, part));
         }
         store::delete(&mut tx, domain_id, part).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "domain_config", domain_id).await
     }
 
     /// What passwords must look like, which anyone may read of the first domain.

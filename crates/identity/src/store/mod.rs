@@ -1,6 +1,7 @@
 //! SQL, one file per resource. Functions take the database or the transaction to run on; rules stand elsewhere.
 
 pub(crate) mod assignment;
+pub(crate) mod audit;
 pub(crate) mod catalog;
 pub(crate) mod domain;
 pub(crate) mod domain_config;

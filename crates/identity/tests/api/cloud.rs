@@ -45,11 +45,7 @@ impl Answer {
 }
 
 pub fn bootstrap() -> Bootstrap {
-    let service = |kind: &str, name: &str, path: &str| BootstrapService {
-        kind: kind.into(),
-        name: name.into(),
-        path: path.into(),
-    };
+    let service = BootstrapService::new;
     Bootstrap {
         admin_password: PASSWORD.into(),
         region: "RegionOne".into(),

@@ -8,6 +8,7 @@ mod domain_configs;
 mod endpoints;
 mod limits;
 mod lists;
+mod operations;
 mod postgres;
 mod projects;
 mod resources;

@@ -3,7 +3,7 @@
 use db::{Db, Options};
 
 use crate::cloud::Cloud;
-use crate::{access, assignments, domain_configs, endpoints, limits, lists, projects, resources, tokens};
+use crate::{access, assignments, domain_configs, endpoints, limits, lists, operations, projects, resources, tokens};
 
 async fn cloud() -> Cloud {
     let address = db::testing::postgres_database().await;
@@ -54,4 +54,6 @@ async fn all_of_it_works_over_postgresql() {
     endpoints::the_nearest_policy_document_is_for_an_endpoint_on(&cloud().await).await;
     domain_configs::a_domain_keeps_options_and_shows_those_that_are_no_secret_on(&cloud().await).await;
     limits::limits_are_registered_then_set_for_projects_and_domains_on(&cloud().await).await;
+    operations::the_trail_says_who_changed_what_on(&cloud().await).await;
+    operations::a_cloud_may_begin_under_other_names_on(&cloud().await).await;
 }
