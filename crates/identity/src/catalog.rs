@@ -3,6 +3,7 @@
 use api::{Error, Page, Result};
 use serde_json::{Value, json};
 
+use crate::directory::{Catalog, Directory};
 use crate::fields::{Fields, missing, taken};
 use crate::store::catalog::{self as store, Endpoint, Region, Service};
 use crate::store::{Filter, revision};
@@ -12,32 +13,14 @@ const INTERFACES: &[&str] = &["public", "internal", "admin"];
 
 impl Identity {
     /// The catalog as the token's user sees it.
-    pub(crate) async fn catalog(&self, token: &TokenData) -> Result<Value> {
+    pub(crate) async fn catalog(&self, token: &TokenData) -> Result<Catalog> {
         self.catalog_at(revision::get(&self.0.db).await?, token).await
     }
 
     /// The same as of a revision that was just looked up.
-    pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Value> {
+    pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Catalog> {
         let directory = self.directory(revision).await?;
-        Ok(directory
-            .services
-            .iter()
-            .map(|service| {
-                let endpoints = directory.endpoints.iter().filter(|endpoint| endpoint.service_id == service.id);
-                let endpoints: Vec<Value> = endpoints
-                    .filter_map(|endpoint| {
-                        Some(json!({
-                            "id": endpoint.id,
-                            "interface": endpoint.interface,
-                            "region": endpoint.region_id,
-                            "region_id": endpoint.region_id,
-                            "url": url_for(&endpoint.url, token)?,
-                        }))
-                    })
-                    .collect();
-                json!({"id": service.id, "type": service.kind, "name": service.name, "endpoints": endpoints})
-            })
-            .collect())
+        directory.catalog_text(token, || catalog_of(&directory, token))
     }
 
     pub(crate) async fn region_get(&self, id: &str) -> Result<Region> {
@@ -206,6 +189,24 @@ impl Identity {
         store::endpoint_delete(&mut tx, id).await?;
         Ok(tx.commit().await?)
     }
+}
+
+fn catalog_of(directory: &Directory, token: &TokenData) -> Value {
+    let endpoint = |endpoint: &Endpoint| {
+        Some(json!({
+            "id": endpoint.id,
+            "interface": endpoint.interface,
+            "region": endpoint.region_id,
+            "region_id": endpoint.region_id,
+            "url": url_for(&endpoint.url, token)?,
+        }))
+    };
+    let service = |service: &Service| {
+        let endpoints = directory.endpoints.iter().filter(|endpoint| endpoint.service_id == service.id);
+        let endpoints: Vec<Value> = endpoints.filter_map(endpoint).collect();
+        json!({"id": service.id, "type": service.kind, "name": service.name, "endpoints": endpoints})
+    };
+    directory.services.iter().map(service).collect()
 }
 
 /// The endpoint's region; `region` is its older name.

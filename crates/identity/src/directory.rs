@@ -1,12 +1,33 @@
 //! What changes seldom and every token needs: the roles with their implications, and the catalog.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Page, Result};
+use api::{Error, Page, Result};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::Identity;
+use crate::application_credential::RoleRef;
+use crate::fields::missing;
 use crate::store::{catalog, role};
+use crate::{Identity, TokenData};
+
+/// How many catalogs are kept as text.
+const CATALOGS: usize = 2_000;
+
+/// A catalog as text.
+#[derive(Clone, Debug)]
+pub(crate) struct Catalog(Arc<RawValue>);
+
+impl Serialize for Catalog {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(to)
+    }
+}
+
+/// Whose catalog: user, project and domain, which may stand in its addresses.
+type Whose = (String, Option<String>, Option<String>);
 
 /// The roles and the catalog as of one revision.
 #[derive(Debug)]
@@ -16,6 +37,7 @@ pub(crate) struct Directory {
     pub implied: BTreeMap<String, Vec<String>>,
     pub services: Vec<catalog::Service>,
     pub endpoints: Vec<catalog::Endpoint>,
+    catalogs: Mutex<HashMap<Whose, Catalog>>,
 }
 
 impl Identity {
@@ -44,7 +66,23 @@ impl Directory {
         let enabled = || vec![("enabled", db::Value::from(true))];
         let services = catalog::service_list(db, enabled(), &Page::default()).await?;
         let endpoints = catalog::endpoint_list(db, enabled(), &Page::default()).await?;
-        Ok(Self { roles, implied, services, endpoints })
+        Ok(Self { roles, implied, services, endpoints, catalogs: Mutex::default() })
+    }
+
+    /// The catalog of a token as text; made once, since every answer with a token carries it.
+    pub fn catalog_text(&self, token: &TokenData, make: impl FnOnce() -> Value) -> Result<Catalog> {
+        let whose = (token.user_id.clone(), token.project_id.clone(), token.domain_id.clone());
+        let catalogs = || self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = catalogs().get(&whose) {
+            return Ok(known.clone());
+        }
+        let text = Catalog(to_raw_value(&make()).map_err(Error::internal)?.into());
+        let mut catalogs = catalogs();
+        if catalogs.len() >= CATALOGS {
+            catalogs.clear();
+        }
+        catalogs.insert(whose, text.clone());
+        Ok(text)
     }
 
     /// The given roles and all that they imply.
@@ -57,6 +95,17 @@ impl Directory {
             }
         }
         all
+    }
+
+    /// The id of the role that is meant; a name is that of a role of no domain.
+    pub fn role_id(&self, wanted: RoleRef) -> Result<String> {
+        let found = match (&wanted.id, &wanted.name) {
+            (Some(id), _) => self.roles.get(id),
+            (None, Some(name)) => self.roles.values().find(|role| role.domain_id.is_none() && role.name == *name),
+            (None, None) => return Err(Error::bad_request("Each of the roles needs an id or a name.")),
+        };
+        let wanted = || wanted.id.as_deref().or(wanted.name.as_deref()).unwrap_or_default();
+        found.map(|role| role.id.clone()).ok_or_else(|| missing("role", wanted()))
     }
 
     /// Ids and names of the roles in a token: with the implied ones, without those that only a domain knows.

@@ -1,33 +1,44 @@
 //! Who may do what: domains, projects, users, roles, tokens and the catalog; the OpenStack identity API v3.
 
+mod access_rule;
 mod api;
+mod application_credential;
 mod assignment;
 mod authentication;
 mod bootstrap;
 mod caller;
 mod catalog;
+mod compliance;
+mod config;
+mod credential;
 mod directory;
 mod domain;
 mod fields;
 mod group;
+mod keys;
 mod password;
 mod policies;
 mod project;
+mod receipt;
 mod role;
 mod rules;
 mod store;
 mod token;
+mod totp;
+mod trust;
 mod user;
+mod user_options;
 
+pub use access_rule::AccessRule;
 pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
-pub use caller::{Caller, TokenData};
+pub use caller::{ApplicationData, Caller, TokenData, TrustData};
+pub use config::{Config, Provider, SecurityCompliance};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
-pub use token::keys::{rotate as keys_rotate, setup as keys_setup};
+pub use keys::{rotate as keys_rotate, setup as keys_setup};
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::api::{Error, Result};
 use db::{Db, Migration, Tx};
@@ -35,34 +46,30 @@ use policy::Policy;
 use runtime::Runtime;
 
 /// The schema of identity.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    migration(1, include_str!("../migrations/0001.sql")),
+    migration(2, include_str!("../migrations/0002_accounts.sql")),
+    migration(3, include_str!("../migrations/0003_delegation.sql")),
+    migration(4, include_str!("../migrations/0004_credentials.sql")),
+];
+
+const fn migration(version: i64, sql: &'static str) -> Migration {
+    Migration { service: "identity", version, sql }
+}
 
 /// How identity works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The directory of the token keys; every copy of the control plane needs the same keys in it.
-    pub key_dir: PathBuf,
-    /// The cost of a password hash, as bcrypt counts it (4 to 31).
-    pub bcrypt_rounds: u32,
-    /// How long a token is valid.
-    pub token_expiry: Duration,
-    /// How many validated tokens a process remembers.
-    pub token_cache: usize,
-    /// The most items that a list returns at once; the rest follows page by page.
-    pub list_limit: i64,
+    /// The directory of the directories of keys; every copy of the control plane needs the same keys in it.
+    pub dir: PathBuf,
+    /// What the operator may set.
+    pub config: Config,
 }
 
 impl Options {
-    /// Keystone's defaults, with the keys in that directory.
-    pub fn new(key_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            key_dir: key_dir.into(),
-            bcrypt_rounds: 12,
-            token_expiry: Duration::from_secs(3600),
-            token_cache: 20_000,
-            list_limit: 10_000,
-        }
+    /// Keystone's defaults, with the keys below that directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), config: Config::default() }
     }
 }
 
@@ -74,29 +81,39 @@ struct Inner {
     db: Db,
     runtime: Runtime,
     policy: Arc<Policy>,
-    options: Options,
-    keys: token::keys::Keys,
+    config: Config,
+    keys: keys::Keys,
+    credential_keys: keys::Keys,
+    password_rule: compliance::PasswordRule,
     passwords: password::Passwords,
-    tokens: token::Cache,
+    tokens: token::Cache<token::Key, (token::Epoch, Arc<token::Token>)>,
+    standings: token::Cache<token::Place, (i64, Arc<token::Standing>)>,
     directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
 
 impl Identity {
     /// Identity over a database that has its schema. Makes the first token keys if the directory has none.
     pub fn new(db: Db, runtime: Runtime, policy: Arc<Policy>, options: Options) -> Result<Self> {
-        let keys = token::keys::Keys::open(&options.key_dir, &runtime).map_err(|error| {
-            let place = options.key_dir.display();
-            Error::new(::api::Kind::Internal, format!("The token keys in {place} cannot be used: {error}"))
-        })?;
+        let Options { dir, config } = options;
+        let open = |name: &str| {
+            let place = dir.join(name);
+            keys::Keys::open(&place, &runtime).map_err(|error| {
+                let place = place.display();
+                Error::new(::api::Kind::Internal, format!("The keys in {place} cannot be used: {error}"))
+            })
+        };
         Ok(Self(Arc::new(Inner {
-            keys,
-            passwords: password::Passwords::new(options.bcrypt_rounds),
-            tokens: token::Cache::new(options.token_cache / 2),
+            keys: open("fernet-keys")?,
+            credential_keys: open("credential-keys")?,
+            password_rule: compliance::PasswordRule::new(&config)?,
+            passwords: password::Passwords::new(config.password_hash_rounds),
+            tokens: token::Cache::new(config.token.cache / 2),
+            standings: token::Cache::new(config.token.cache / 2),
             directory: Mutex::default(),
             db,
             runtime,
             policy,
-            options,
+            config,
         })))
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn routes_of(compute: Compute) -> Router {
         .route("/websockify", get(console_connect))
         .route("/vnc_auto.html", get(console_page))
         .route("/{*file}", get(console_file));
-    Service { prefix: "/console", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
+    Service { kind: "compute", prefix: "/console", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
 }
 
 /// The page; noVNC opens the WebSocket at the page's own address when it is given nothing but a token.

@@ -5,10 +5,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use policy::Target;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::list::Listing;
 use super::{projects, shapes};
+use crate::directory::Catalog;
 use crate::{Caller, Identity};
 
 pub(super) fn routes() -> Router<Identity> {
@@ -19,13 +21,19 @@ pub(super) fn routes() -> Router<Identity> {
         .route("/v3/auth/system", get(system_list))
 }
 
-async fn catalog_show(State(identity): State<Identity>, caller: Caller, links: Links) -> Result<Json<Value>> {
+#[derive(Serialize)]
+struct CatalogBody {
+    catalog: Catalog,
+    links: Value,
+}
+
+async fn catalog_show(State(identity): State<Identity>, caller: Caller, links: Links) -> Result<Json<CatalogBody>> {
     caller.allow("identity:get_auth_catalog", &Target::new())?;
     if caller.token.roles.is_empty() {
         return Err(api::Error::forbidden("An unscoped token has no catalog; ask for one with a project."));
     }
     let catalog = identity.catalog(&caller.token).await?;
-    Ok(Json(json!({"catalog": catalog, "links": {"self": links.to("/v3/auth/catalog")}})))
+    Ok(Json(CatalogBody { catalog, links: json!({"self": links.to("/v3/auth/catalog")}) }))
 }
 
 async fn project_list(

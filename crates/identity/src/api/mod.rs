@@ -1,8 +1,10 @@
 //! The HTTP face: one file per resource, routes and shapes only.
 
+mod application_credentials;
 mod assignments;
 mod auth;
 mod catalog;
+mod document;
 mod domains;
 mod grants;
 mod groups;
@@ -11,6 +13,7 @@ mod projects;
 mod roles;
 mod shapes;
 mod tokens;
+mod trusts;
 mod users;
 mod versions;
 
@@ -32,9 +35,11 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(groups::routes())
         .merge(roles::routes())
         .merge(grants::routes())
+        .merge(application_credentials::routes())
         .merge(assignments::routes())
+        .merge(trusts::routes())
         .merge(catalog::routes());
-    Service { prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
+    Service { kind: "identity", prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
 }
 
 /// The domain that a new thing names, or else that of the caller's token.

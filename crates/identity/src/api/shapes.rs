@@ -59,10 +59,14 @@ pub(super) fn group(links: &Links, group: &Group) -> Value {
 }
 
 pub(super) fn role(links: &Links, role: &Role) -> Value {
-    let known = json!({
-        "name": role.name, "domain_id": role.domain_id, "description": role.description, "options": {},
-    });
-    shape(links, "roles", &role.id, &role.extra.0, known)
+    shape(links, "roles", &role.id, &role.extra.0, role_plain(role))
+}
+
+/// A role inside of something else.
+pub(super) fn role_plain(role: &Role) -> Value {
+    json!({
+        "id": role.id, "name": role.name, "domain_id": role.domain_id, "description": role.description, "options": {},
+    })
 }
 
 pub(super) fn region(links: &Links, region: &Region) -> Value {

@@ -10,13 +10,15 @@ use axum::routing::post;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use policy::Target;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::document::{self, Document};
 use crate::Identity;
-use crate::authentication::{DomainRef, Named, Proof, WantedScope};
+use crate::authentication::{ApplicationRef, DomainRef, Named, Outcome, Proof, WantedScope};
 use crate::token::{Token, refused};
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
+const RECEIPT: HeaderName = HeaderName::from_static("openstack-auth-receipt");
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new().route("/v3/auth/tokens", post(token_create).get(token_show).head(token_check).delete(token_revoke))
@@ -39,11 +41,8 @@ struct Proofs {
     methods: Vec<String>,
     password: Option<PasswordProof>,
     token: Option<TokenProof>,
-}
-
-#[derive(Deserialize)]
-struct PasswordProof {
-    user: UserRef,
+    totp: Option<TotpProof>,
+    application_credential: Option<ApplicationProof>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +50,38 @@ struct UserRef {
     id: Option<String>,
     name: Option<String>,
     domain: Option<NameOrId>,
+}
+
+#[derive(Deserialize)]
+struct PasswordProof {
+    user: PasswordUser,
+}
+
+#[derive(Deserialize)]
+struct PasswordUser {
+    #[serde(flatten)]
+    user: UserRef,
     password: String,
+}
+
+#[derive(Deserialize)]
+struct TotpProof {
+    user: TotpUser,
+}
+
+#[derive(Deserialize)]
+struct TotpUser {
+    #[serde(flatten)]
+    user: UserRef,
+    passcode: String,
+}
+
+#[derive(Deserialize)]
+struct ApplicationProof {
+    id: Option<String>,
+    name: Option<String>,
+    user: Option<UserRef>,
+    secret: String,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +101,13 @@ struct ScopeBody {
     domain: Option<NameOrId>,
     system: Option<SystemRef>,
     unscoped: Option<Value>,
+    #[serde(rename = "OS-TRUST:trust")]
+    trust: Option<TrustRef>,
+}
+
+#[derive(Deserialize)]
+struct TrustRef {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -85,16 +122,29 @@ struct SystemRef {
     all: bool,
 }
 
-async fn token_create(State(identity): State<Identity>, query: Query, Json(body): Json<Body>) -> Result<Response> {
+async fn token_create(
+    State(identity): State<Identity>,
+    query: Query,
+    request: HeaderMap,
+    Json(body): Json<Body>,
+) -> Result<Response> {
     let scope = scope(body.auth.scope)?;
-    let (text, token) = identity.login(proofs(body.auth.identity)?, scope).await?;
-    let document = document(&identity, &token, !nocatalog(&query)).await?;
-    Ok((StatusCode::CREATED, headers(&text), Json(document)).into_response())
+    let receipt = request.get(RECEIPT).and_then(|value| value.to_str().ok());
+    match identity.login(proofs(body.auth.identity)?, scope, receipt).await? {
+        Outcome::Token(text, token) => {
+            let document = Document::of(&identity, &token, !nocatalog(&query)).await?;
+            Ok((StatusCode::CREATED, headers(&text), Json(document)).into_response())
+        }
+        Outcome::Receipt(text, receipt) => {
+            let body = Json(document::receipt(&receipt));
+            Ok((StatusCode::UNAUTHORIZED, [(RECEIPT, secret(&text))], body).into_response())
+        }
+    }
 }
 
 async fn token_show(State(identity): State<Identity>, query: Query, request: HeaderMap) -> Result<Response> {
     let (text, token) = subject(&identity, &request, "identity:validate_token").await?;
-    let document = document(&identity, &token, !nocatalog(&query)).await?;
+    let document = Document::of(&identity, &token, !nocatalog(&query)).await?;
     Ok((headers(text), Json(document)).into_response())
 }
 
@@ -129,7 +179,7 @@ async fn subject<'h>(identity: &Identity, headers: &'h HeaderMap, rule: &str) ->
 }
 
 fn target(token: &Token) -> Target<'_> {
-    Target::new().with("target.token.user_id", &token.data.user_id)
+    Target::new().with("target.token.user_id", &token.standing.data.user_id)
 }
 
 fn nocatalog(query: &Query) -> bool {
@@ -137,29 +187,56 @@ fn nocatalog(query: &Query) -> bool {
     query.get("nocatalog").is_some()
 }
 
-fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
-    let mut value = HeaderValue::from_str(token).unwrap_or_else(|_| HeaderValue::from_static(""));
+fn secret(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
-    [(SUBJECT, value), (header::VARY, HeaderValue::from_static("X-Auth-Token"))]
+    value
+}
+
+fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
+    [(SUBJECT, secret(token)), (header::VARY, HeaderValue::from_static("X-Auth-Token"))]
 }
 
 /// The proofs in the order of `methods`.
-fn proofs(body: Proofs) -> Result<Vec<Proof>> {
-    let mut found = Vec::new();
-    let (mut password, mut token) = (body.password, body.token);
-    for method in &body.methods {
-        let missing = || Error::bad_request(format!("auth.identity.{method} is missing: the methods name it."));
-        found.push(match method.as_str() {
-            "password" => {
-                let PasswordProof { user: UserRef { id, name, domain, password } } =
-                    password.take().ok_or_else(missing)?;
-                Proof::Password { user: named("auth.identity.password.user", id, name, domain)?, password }
-            }
-            "token" => Proof::Token(token.take().ok_or_else(missing)?.id),
-            _ => return Err(refused()),
-        });
-    }
-    Ok(found)
+fn proofs(mut body: Proofs) -> Result<Vec<Proof>> {
+    let methods = std::mem::take(&mut body.methods);
+    let once = |(at, method): &(usize, &String)| !methods[..*at].contains(method);
+    methods.iter().enumerate().filter(once).map(|(_, method)| proof(method, &mut body)).collect()
+}
+
+fn proof(method: &str, body: &mut Proofs) -> Result<Proof> {
+    let missing = || Error::bad_request(format!("auth.identity.{method} is missing: the methods name it."));
+    Ok(match method {
+        "password" => {
+            let PasswordUser { user, password } = body.password.take().ok_or_else(missing)?.user;
+            Proof::Password { user: user_named("auth.identity.password.user", user)?, password }
+        }
+        "token" => Proof::Token(body.token.take().ok_or_else(missing)?.id),
+        "totp" => {
+            let TotpUser { user, passcode } = body.totp.take().ok_or_else(missing)?.user;
+            Proof::Totp { user: user_named("auth.identity.totp.user", user)?, passcode }
+        }
+        "application_credential" => {
+            let proof = body.application_credential.take().ok_or_else(missing)?;
+            let which = match (proof.id, proof.name, proof.user) {
+                (Some(id), ..) => ApplicationRef::Id(id),
+                (None, Some(name), Some(user)) => {
+                    ApplicationRef::Name(name, user_named("auth.identity.application_credential.user", user)?)
+                }
+                _ => {
+                    return Err(Error::bad_request(
+                        "auth.identity.application_credential needs an id, or a name and a user.",
+                    ));
+                }
+            };
+            Proof::Application { which, secret: proof.secret }
+        }
+        _ => return Err(refused()),
+    })
+}
+
+fn user_named(field: &str, user: UserRef) -> Result<Named> {
+    named(field, user.id, user.name, user.domain)
 }
 
 fn scope(body: Option<Value>) -> Result<WantedScope> {
@@ -170,17 +247,22 @@ fn scope(body: Option<Value>) -> Result<WantedScope> {
         Some(body) => serde_json::from_value(body).map_err(|error| invalid(&error.to_string()))?,
     };
     match body {
-        ScopeBody { project: Some(ProjectRef { id, name, domain }), domain: None, system: None, unscoped: None } => {
-            Ok(WantedScope::Project(named("auth.scope.project", id, name, domain)?))
+        ScopeBody { project: Some(one), domain: None, system: None, unscoped: None, trust: None } => {
+            Ok(WantedScope::Project(named("auth.scope.project", one.id, one.name, one.domain)?))
         }
-        ScopeBody { project: None, domain: Some(domain), system: None, unscoped: None } => {
+        ScopeBody { project: None, domain: Some(domain), system: None, unscoped: None, trust: None } => {
             Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?))
         }
-        ScopeBody { project: None, domain: None, system: Some(SystemRef { all: true }), unscoped: None } => {
+        ScopeBody { project: None, domain: None, system: Some(SystemRef { all: true }), unscoped: None, trust: None } => {
             Ok(WantedScope::System)
         }
-        ScopeBody { project: None, domain: None, system: None, unscoped: Some(_) } => Ok(WantedScope::Unscoped),
-        _ => Err(invalid("name exactly one of project, domain and system ({\"all\": true}).")),
+        ScopeBody { project: None, domain: None, system: None, unscoped: Some(_), trust: None } => {
+            Ok(WantedScope::Unscoped)
+        }
+        ScopeBody { project: None, domain: None, system: None, unscoped: None, trust: Some(TrustRef { id }) } => {
+            Ok(WantedScope::Trust(id))
+        }
+        _ => Err(invalid("name exactly one of project, domain, system ({\"all\": true}) and OS-TRUST:trust.")),
     }
 }
 
@@ -199,43 +281,4 @@ fn domain_ref(field: &str, domain: NameOrId) -> Result<DomainRef> {
         NameOrId { name: Some(name), .. } => Ok(DomainRef::Name(name)),
         _ => Err(Error::bad_request(format!("{field} needs an id or a name."))),
     }
-}
-
-/// What the token says, as clients read it.
-async fn document(identity: &Identity, token: &Token, with_catalog: bool) -> Result<Value> {
-    let (data, payload) = (&token.data, &token.payload);
-    let mut audit_ids = vec![payload.audit_id_text()];
-    if payload.chain_id.is_some() {
-        audit_ids.push(payload.chain_id_text());
-    }
-    let mut body = json!({
-        "methods": payload.methods.names(),
-        "user": {
-            "id": data.user_id,
-            "name": data.user_name,
-            "domain": {"id": data.user_domain_id, "name": token.user_domain_name},
-            "password_expires_at": null,
-        },
-        "audit_ids": audit_ids,
-        "expires_at": api::time::micros(payload.expires_at),
-        "issued_at": api::time::micros(payload.issued_at),
-    });
-    if let Some(id) = &data.project_id {
-        let domain = json!({"id": data.project_domain_id, "name": token.domain_name});
-        body["project"] = json!({"id": id, "name": data.project_name, "domain": domain});
-        body["is_domain"] = json!(false);
-    }
-    if let Some(id) = &data.domain_id {
-        body["domain"] = json!({"id": id, "name": token.domain_name});
-    }
-    if data.system {
-        body["system"] = json!({"all": true});
-    }
-    if !token.roles.is_empty() {
-        body["roles"] = token.roles.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
-        if with_catalog {
-            body["catalog"] = identity.catalog_at(token.revision, data).await?;
-        }
-    }
-    Ok(json!({"token": body}))
 }

@@ -49,7 +49,7 @@ async fn user_list(
     caller.allow("identity:list_users", &Target::new().with("target.domain_id", &domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
-    let users = identity.user_list(filters, &list.page).await?;
+    let users = identity.user_list(filters, None, &list.page).await?;
     Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&links, user)))
 }
 

@@ -1,12 +1,15 @@
 //! SQL, one file per resource. Functions take the database or the transaction to run on; rules stand elsewhere.
 
+pub(crate) mod application_credential;
 pub(crate) mod assignment;
 pub(crate) mod catalog;
+pub(crate) mod credential;
 pub(crate) mod domain;
 pub(crate) mod group;
 pub(crate) mod project;
 pub(crate) mod revision;
 pub(crate) mod role;
+pub(crate) mod trust;
 pub(crate) mod user;
 
 use api::Page;

@@ -184,7 +184,7 @@ impl Cloud {
 fn copy(db: &Db, runtime: &Runtime, dir: &tempfile::TempDir) -> Identity {
     let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES]).unwrap());
     let mut options = identity::Options::new(dir.path().join("keys"));
-    options.bcrypt_rounds = 4;
+    options.config.password_hash_rounds = 4;
     Identity::new(db.clone(), runtime.clone(), policy, options).unwrap()
 }
 
