@@ -52,6 +52,8 @@ pub struct Error {
     /// The service's own name for the error, where its format has one (network: `OverQuota`, placement:
     /// `placement.concurrent_update`).
     pub code: Option<&'static str>,
+    /// After how many seconds another attempt makes sense; goes into the header `Retry-After`.
+    pub retry_after: Option<u32>,
     /// The cause, for the log only.
     #[source]
     pub cause: Option<std::sync::Arc<dyn std::error::Error + Send + Sync>>,
@@ -69,7 +71,7 @@ macro_rules! constructors {
 impl Error {
     /// An error of any kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, cause: None }
+        Self { kind, message: message.into(), code: None, retry_after: None, cause: None }
     }
 
     constructors! {
@@ -97,6 +99,15 @@ impl Error {
     #[must_use]
     pub fn with_cause(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.cause = Some(std::sync::Arc::new(cause));
+        self
+    }
+
+    /// Says when to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 1 and a day")]
+        let seconds = seconds.ceil().clamp(1.0, 86_400.0) as u32;
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -139,6 +150,11 @@ impl From<db::Error> for Error {
             db::Error::Busy(_) => {
                 Self::unavailable("Too many changes at the same moment; try again.").with_cause(error)
             }
+            db::Error::Full(_) => Self::new(
+                Kind::InsufficientStorage,
+                "The cloud's database is full and nothing was changed; ask the operator for space, then try again.",
+            )
+            .with_cause(error),
             other => Self::internal(other),
         }
     }
@@ -148,6 +164,9 @@ impl From<db::Error> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -100,7 +100,7 @@ impl Compute {
         };
         let mut tx = self.db().begin().await?;
         let owner = Owner::User { user_id: &key_pair.user_id, project_id: &new.project_id };
-        quota::claim_for(&mut tx, owner, &[("key_pairs", 1)]).await?;
+        quota::claim_for(&mut tx, &self.0.deps.identity, owner, &[("key_pairs", 1)]).await?;
         store::key_pair_insert(&mut tx, &key_pair).await.map_err(|error| match error {
             db::Error::Unique { .. } => Error::conflict(format!(
                 "Key pair '{}' already exists. Choose another name, or delete that one first.",
@@ -117,7 +117,8 @@ impl Compute {
         if store::key_pair_delete(&mut tx, user_id, name).await? == 0 {
             return Err(missing(user_id, name));
         }
-        quota::release_for(&mut tx, Owner::User { user_id, project_id: "" }, &[("key_pairs", 1)]).await?;
+        let owner = Owner::User { user_id, project_id: "" };
+        quota::release_for(&mut tx, &self.0.deps.identity, owner, &[("key_pairs", 1)]).await?;
         Ok(tx.commit().await?)
     }
 }

@@ -11,7 +11,8 @@ const SERVICES: &[&str] = &["nova-conductor", "nova-scheduler"];
 
 impl Compute {
     /// Makes the work on servers runnable and starts hearing the agents.
-    pub async fn start(&self) -> Result<(), bus::Error> {
+    pub async fn start(&self) -> ::api::Result<()> {
+        self.quota_start().await?;
         crate::work::register(self);
         let compute = self.clone();
         self.runtime().tasks.spawn_until_stop("compute services", async move { compute.stay_alive().await });
@@ -21,6 +22,7 @@ impl Compute {
             async move { compute.report(report).await }
         })
         .await
+        .map_err(::api::Error::internal)
     }
 
     /// Keeps the services of this process up in the list of services.

@@ -38,20 +38,6 @@ async fn writes_are_read_back() {
 }
 
 #[tokio::test]
-async fn a_number_is_read_as_of_now() {
-    each_engine(MIGRATIONS, async |db| {
-        const COUNT: &str = "SELECT COUNT(*) FROM things";
-        assert_eq!(db.number(COUNT).await.unwrap(), 0);
-        for (id, size) in [("a", 1), ("b", 2)] {
-            insert(db.clone(), id, size).await.unwrap();
-            assert_eq!(db.number(COUNT).await.unwrap(), size);
-        }
-        assert!(db.number("SELECT COUNT(*) FROM nothing").await.is_err());
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn violations_are_told_apart() {
     each_engine(MIGRATIONS, async |db| {
         insert(db.clone(), "a", 1).await.unwrap();

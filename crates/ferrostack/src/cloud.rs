@@ -1,5 +1,6 @@
 //! The cloud in one process: which parts it has, and how they are put together.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use agent::hypervisor::libvirt::VirtType;
 use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
+use axum::routing::any_service;
 use axum::{Router, ServiceExt};
 use bus::Bus;
 use compute::Compute;
@@ -130,7 +132,7 @@ impl Cloud {
         services.identity.bootstrap(&bootstrap(&settings)?).await.context("identity cannot be set up")?;
         serve(&runtime, listener, services.router());
         services.image.start().await.context("the image service cannot be started")?;
-        services.network.start();
+        services.network.start().await.context("the network service cannot be started")?;
         services.compute.start().await.context("compute cannot be started")?;
         ground.work.start().await.context("durable work cannot be started")?;
         let Settings { node, url, state, host, .. } = settings;
@@ -150,6 +152,11 @@ impl Cloud {
             Node::Fake(_) => None,
             Node::Real(daemons, _) => Some(daemons.namespace().name().to_owned()),
         }
+    }
+
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.db
     }
 
     /// Its durable work.
@@ -185,7 +192,7 @@ impl Ground {
 }
 
 /// The default rules, with the operator's `policy.yaml` over them if there is one.
-fn policy(state: &State) -> Result<Arc<Policy>> {
+pub fn policy(state: &State) -> Result<Arc<Policy>> {
     let policy = Policy::new(RULES).context("the built-in policy is wrong")?;
     let file = state.path("policy.yaml");
     match std::fs::read_to_string(&file) {
@@ -249,15 +256,12 @@ impl Services {
             .nest("/compute", self.compute.router())
             .nest("/metadata", self.compute.metadata_router())
             .nest("/console", self.compute.console_router())
+            .route("/", any_service(self.compute.console_router()))
     }
 }
 
 fn bootstrap(settings: &Settings) -> Result<Bootstrap> {
-    let service = |(kind, name, path): &(&str, &str, &str)| BootstrapService {
-        kind: (*kind).to_owned(),
-        name: (*name).to_owned(),
-        path: (*path).to_owned(),
-    };
+    let service = |(kind, name, path): &(&str, &str, &str)| BootstrapService::new(kind, name, path);
     Ok(Bootstrap {
         admin_password: settings.state.secret("admin-password")?,
         region: "RegionOne".to_owned(),
@@ -271,9 +275,10 @@ fn serve(runtime: &Runtime, listener: TcpListener, router: Router) {
     let app = NormalizePathLayer::trim_trailing_slash().layer(router);
     let tasks = runtime.tasks.clone();
     runtime.tasks.spawn("http", async move {
-        let served = axum::serve(listener, ServiceExt::<Request>::into_make_service(app))
-            .with_graceful_shutdown(async move { tasks.stopping().await })
-            .await;
+        let served =
+            axum::serve(listener, ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app))
+                .with_graceful_shutdown(async move { tasks.stopping().await })
+                .await;
         if let Err(error) = served {
             tracing::error!(%error, "the listener failed");
         }

@@ -2,7 +2,9 @@
 
 mod doctor;
 mod down;
+mod identity;
 mod output;
+mod policy;
 mod ssh;
 mod status;
 mod up;
@@ -35,13 +37,19 @@ enum Command {
     Status,
     /// Say what this machine lacks to run real servers, and how to get it
     Doctor,
+    /// Prepare identity, change its keys, and see who changed what
+    #[command(subcommand)]
+    Identity(identity::Command),
+    /// Show the rules of who may do what, and ask them
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Log in to a server over its floating IP (arguments after the name go to ssh)
     Ssh(ssh::Arguments),
 }
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::problem(&error);
             ExitCode::FAILURE
@@ -49,7 +57,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<()> {
+fn run(arguments: Arguments) -> Result<ExitCode> {
     let state = State::open(arguments.state.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match arguments.command {
@@ -58,8 +66,11 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::Down => runtime.block_on(down::run(&state)),
         Command::Status => runtime.block_on(status::run(&state)),
         Command::Doctor => runtime.block_on(doctor::run()),
+        Command::Identity(command) => runtime.block_on(identity::run(&state, command)),
+        Command::Policy(command) => return runtime.block_on(policy::run(&state, command)),
         Command::Ssh(arguments) => runtime.block_on(ssh::run(&state, &arguments)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use agent::{fake, host};
 use bus::{Bus, InProcess, Rabbit};
 use ferrostack::cloud::{Cloud, Node, Settings};
 use ferrostack::config::Config;
-use ferrostack::state::{State, Up};
+use ferrostack::state::{State, Up, pid_start};
 
 use crate::output;
 
@@ -71,8 +71,10 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let settings = settings(state, arguments, &runtime, &url).await?;
     let cloud = Cloud::start(runtime.clone(), settings, listener).await?;
+    let pid = std::process::id().try_into().context("the process id does not fit")?;
     let up = Up {
-        pid: std::process::id().try_into().context("the process id does not fit")?,
+        pid,
+        pid_start: pid_start(pid).context("/proc is not mounted")?,
         url: url.clone(),
         fake: arguments.fake,
         namespace: cloud.namespace(),

@@ -9,6 +9,7 @@ use db::Tx;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::audit::Action;
 use crate::fields::{missing, taken};
 use crate::store::application_credential::{self as store, ApplicationCredential};
 use crate::store::role::Role;
@@ -95,7 +96,7 @@ impl Identity {
         store::insert(&mut tx, &new, &role_ids, &rules)
             .await
             .map_err(|error| taken(error, "application_credential", &new.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "application_credential", &new.id).await?;
         let details = self.details(vec![new]).await?.pop();
         Ok((details.ok_or_else(|| Error::conflict("It was deleted at the same moment."))?, secret))
     }
@@ -144,7 +145,11 @@ impl Identity {
             return Ok(known);
         }
         let field = |name: &str, value: Option<String>| {
-            value.ok_or_else(|| Error::bad_request(format!("access_rules: each needs a service, a method and a path; {name} is missing.")))
+            value.ok_or_else(|| {
+                Error::bad_request(format!(
+                    "access_rules: each needs a service, a method and a path; {name} is missing."
+                ))
+            })
         };
         let new = store::AccessRule {
             id: self.0.runtime.ids.hex(),
@@ -204,7 +209,7 @@ impl Identity {
         if store::delete(&mut tx, id).await? == 0 {
             return Err(missing("application credential", id));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "application_credential", id).await
     }
 
     pub(crate) async fn access_rule_get(&self, user_id: &str, id: &str) -> Result<store::AccessRule> {
@@ -225,6 +230,6 @@ impl Identity {
             ),
             other => other.into(),
         })?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "access_rule", id).await
     }
 }

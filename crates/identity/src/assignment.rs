@@ -3,23 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{Error, Result};
+use db::Tx;
 
 use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::fields::missing;
 use crate::store::assignment::{self as store, Assignment, Wanted};
 use crate::store::role::Role;
 use crate::store::{domain, group, project, revision, role, user};
 
-/// An assignment with the group that it comes through, if it was worked out rather than given.
+/// What an assignment amounts to for one user in one place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Effective {
     pub user_id: String,
-    pub group_id: Option<String>,
     pub target_type: String,
     pub target_id: String,
     pub role_id: String,
-    /// The prior role that implies this one.
-    pub prior_role_id: Option<String>,
+    /// The assignment that it comes from: perhaps to a group, of a prior role, or inherited from above.
+    pub given: Assignment,
 }
 
 /// Names of things by kind and id, for `include_names`: the name and the domain's id.
@@ -35,21 +36,23 @@ impl Identity {
         };
         actor.ok_or_else(|| missing(&new.actor_type, &new.actor_id))?;
         let target = match new.target_type.as_str() {
-            "project" => project::get(&mut tx, &new.target_id).await?.map(drop),
-            "domain" => domain::get(&mut tx, &new.target_id).await?.map(drop),
-            _ => Some(()),
+            "project" => project::get(&mut tx, &new.target_id).await?.map(|project| Some(project.domain_id)),
+            "domain" => domain::get(&mut tx, &new.target_id).await?.map(|domain| Some(domain.id)),
+            _ => Some(None),
         };
-        target.ok_or_else(|| missing(&new.target_type, &new.target_id))?;
+        let target_domain = target.ok_or_else(|| missing(&new.target_type, &new.target_id))?;
         let role = role::get(&mut tx, &new.role_id).await?.ok_or_else(|| missing("role", &new.role_id))?;
-        if role.domain_id.is_some() && new.target_type == "system" {
-            return Err(Error::bad_request("A role of a domain cannot be given on the system."));
+        if role.domain_id.is_some() && role.domain_id != target_domain {
+            return Err(Error::forbidden(format!(
+                "The role {} belongs to a domain and can be given only in that domain.",
+                role.name
+            )));
         }
         if store::insert(&mut tx, new).await? {
-            tx.commit().await?
+            self.assignment_commit(tx, Action::Created, new).await
         } else {
-            tx.rollback().await?
+            Ok(tx.rollback().await?)
         }
-        Ok(())
     }
 
     pub(crate) async fn assignment_check(&self, wanted: &Assignment) -> Result<()> {
@@ -62,7 +65,17 @@ impl Identity {
         if !store::delete(&mut tx, old).await? {
             return Err(missing("role assignment", &old.role_id));
         }
-        Ok(tx.commit().await?)
+        self.assignment_commit(tx, Action::Deleted, old).await
+    }
+
+    async fn assignment_commit(&self, tx: Tx, action: Action, one: &Assignment) -> Result<()> {
+        let inherited = if one.inherited { "projects" } else { "" };
+        let details = &[
+            (one.actor_type.as_str(), one.actor_id.as_str()),
+            (one.target_type.as_str(), one.target_id.as_str()),
+            ("inherited_to", inherited),
+        ];
+        self.commit_change(tx, &Change { action, kind: "role_assignment", id: &one.role_id, details }).await
     }
 
     /// The assignments as they were given.
@@ -82,77 +95,74 @@ impl Identity {
     /// What the assignments amount to: for users, on projects, domains and the system, with implied roles.
     pub(crate) async fn assignment_list_effective(&self, wanted: &Wanted) -> Result<Vec<Effective>> {
         let db = &self.0.db;
-        let mut given = Wanted { user_id: wanted.user_id.clone(), with_groups: true, ..Wanted::default() };
-        if let [(kind, id)] = wanted.targets.as_slice() {
-            given.targets = vec![(*kind, id.clone())];
-            if *kind == "project"
-                && let Some(project) = project::get(db, id).await?
-            {
-                given.targets.push(("domain", project.domain_id));
-                let parents = project::parents(db, id).await?;
-                given.targets.extend(parents.into_iter().map(|parent| ("project", parent.id)));
-            }
-        }
-        let given = store::list(db, &given).await?;
-        let places = self.places(&given).await?;
-        let groups: BTreeSet<&str> =
-            given.iter().filter(|one| one.actor_type == "group").map(|one| one.actor_id.as_str()).collect();
-        let members = group::members(db, &groups.into_iter().collect::<Vec<_>>()).await?;
+        let given = store::list(db, &self.wanted_above(wanted).await?).await?;
+        let places = Places::find(db, &given).await?;
+        let members = self.members(&given, wanted.user_id.as_deref()).await?;
         let directory = self.directory(revision::get(db).await?).await?;
         let mut all = BTreeSet::new();
-        for one in &given {
-            let users: Vec<(String, Option<String>)> = match one.actor_type.as_str() {
-                "user" => vec![(one.actor_id.clone(), None)],
-                _ => members
-                    .iter()
-                    .filter(|member| member.group_id == one.actor_id)
-                    .map(|member| (member.user_id.clone(), Some(member.group_id.clone())))
-                    .collect(),
+        for one in given {
+            let alone = [one.actor_id.clone()];
+            let users = match one.actor_type.as_str() {
+                "user" => &alone[..],
+                _ => members.get(&one.actor_id).map_or(&[][..], Vec::as_slice),
             };
             let roles = directory.with_implied(std::slice::from_ref(&one.role_id));
-            for (target_type, target_id) in places.get(one).into_iter().flatten() {
-                for (user_id, group_id) in &users {
-                    for role_id in &roles {
+            let roles = roles.iter().filter(|id| wanted.role_id.as_ref().is_none_or(|wanted| wanted == *id));
+            for (role_id, user_id) in roles.flat_map(|role_id| users.iter().map(move |user_id| (role_id, user_id))) {
+                for (target_type, target_id) in places.of(&one) {
+                    if wanted.fits(target_type, target_id) {
                         all.insert(Effective {
                             user_id: user_id.clone(),
-                            group_id: group_id.clone(),
-                            target_type: target_type.clone(),
-                            target_id: target_id.clone(),
+                            target_type: target_type.to_owned(),
+                            target_id: target_id.to_owned(),
                             role_id: role_id.clone(),
-                            prior_role_id: (*role_id != one.role_id).then(|| one.role_id.clone()),
+                            given: one.clone(),
                         });
                     }
                 }
             }
         }
-        let fits = |one: &Effective| {
-            wanted.user_id.as_ref().is_none_or(|id| *id == one.user_id)
-                && wanted.role_id.as_ref().is_none_or(|id| *id == one.role_id)
-                && (wanted.targets.is_empty()
-                    || wanted.targets.iter().any(|(kind, id)| *kind == one.target_type && *id == one.target_id))
-        };
-        Ok(all.into_iter().filter(fits).collect())
+        let mut all: Vec<Effective> = all.into_iter().collect();
+        if let Some(domain_id) = &wanted.domain_id {
+            let projects: BTreeSet<&str> = all.iter().map(|one| one.target_id.as_str()).collect();
+            let names = store::names(db, "project", &projects.into_iter().collect::<Vec<_>>()).await?;
+            let inside: BTreeSet<String> = names
+                .into_iter()
+                .filter(|name| name.domain_id.as_ref() == Some(domain_id))
+                .map(|name| name.id)
+                .collect();
+            all.retain(|one| one.target_id == *domain_id || inside.contains(&one.target_id));
+        }
+        Ok(all)
     }
 
-    /// Where each assignment counts: an inherited one on the projects below its target.
-    async fn places(&self, given: &[Assignment]) -> Result<BTreeMap<Assignment, Vec<(String, String)>>> {
-        let mut places = BTreeMap::new();
-        for one in given {
-            let below = match (one.inherited, one.target_type.as_str()) {
-                (true, "domain") => {
-                    let filter = vec![("domain_id", db::Value::from(&one.target_id))];
-                    project::list(&self.0.db, filter, &project::TagFilter::default(), &api::Page::default()).await?
-                }
-                (true, "project") => project::subtree(&self.0.db, &one.target_id).await?,
-                _ => {
-                    places.insert(one.clone(), vec![(one.target_type.clone(), one.target_id.clone())]);
-                    continue;
-                }
-            };
-            let below = below.into_iter().map(|project| ("project".to_owned(), project.id)).collect();
-            places.insert(one.clone(), below);
+    /// Where to look for what counts in the wanted places: there and above.
+    async fn wanted_above(&self, wanted: &Wanted) -> Result<Wanted> {
+        let mut above = Wanted { user_id: wanted.user_id.clone(), with_groups: true, ..Wanted::default() };
+        above.targets.clone_from(&wanted.targets);
+        if let Some(("project", id)) = wanted.targets.first()
+            && let Some(project) = project::get(&self.0.db, id).await?
+        {
+            above.targets.push(("domain", project.domain_id));
+            let parents = project::parents(&self.0.db, id).await?;
+            above.targets.extend(parents.into_iter().map(|parent| ("project", parent.id)));
         }
-        Ok(places)
+        Ok(above)
+    }
+
+    /// The users in the groups that something was given to; only the one user, if one is wanted.
+    async fn members(&self, given: &[Assignment], user_id: Option<&str>) -> Result<BTreeMap<String, Vec<String>>> {
+        let mut members: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let groups: BTreeSet<&str> =
+            given.iter().filter(|one| one.actor_type == "group").map(|one| one.actor_id.as_str()).collect();
+        if let Some(user_id) = user_id {
+            // The store has found the groups by the user.
+            return Ok(groups.into_iter().map(|id| (id.to_owned(), vec![user_id.to_owned()])).collect());
+        }
+        for member in group::members(&self.0.db, &groups.into_iter().collect::<Vec<_>>()).await? {
+            members.entry(member.group_id).or_default().push(member.user_id);
+        }
+        Ok(members)
     }
 
     /// The names of the mentioned things, given as kinds and ids, and of their domains; in five queries at most.
@@ -180,5 +190,36 @@ impl Identity {
     /// Whether the user has a role on the system.
     pub(crate) async fn has_system_role(&self, user_id: &str) -> Result<bool> {
         Ok(!store::roles_on(&self.0.db, user_id, "system", "system").await?.is_empty())
+    }
+}
+
+/// The projects that inherit from each target of inherited assignments.
+struct Places {
+    below: BTreeMap<String, Vec<String>>,
+}
+
+impl Places {
+    /// Finds them in two queries for any number of assignments.
+    async fn find(db: &db::Db, given: &[Assignment]) -> Result<Self> {
+        let targets = |kind: &str| -> Vec<&str> {
+            let inherited = given.iter().filter(|one| one.inherited && one.target_type == kind);
+            inherited.map(|one| one.target_id.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let mut below: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut found = project::in_domains(db, &targets("domain")).await?;
+        found.extend(project::below(db, &targets("project")).await?);
+        for one in found {
+            below.entry(one.above_id).or_default().push(one.id);
+        }
+        Ok(Self { below })
+    }
+
+    /// Kind and id of each place where the assignment counts.
+    fn of<'a>(&'a self, one: &'a Assignment) -> Vec<(&'a str, &'a str)> {
+        if one.inherited {
+            self.below.get(&one.target_id).into_iter().flatten().map(|id| ("project", id.as_str())).collect()
+        } else {
+            vec![(&one.target_type, &one.target_id)]
+        }
     }
 }

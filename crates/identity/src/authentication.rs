@@ -146,7 +146,7 @@ impl Identity {
     pub(crate) async fn password_proof(&self, user: &Named, password: &str) -> Result<Account> {
         let account = self.account(user).await?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
-        let fits = self.0.passwords.verify(password, hash).await?;
+        let fits = self.password_fits(account.as_ref(), &format!("{user:?}"), password, hash).await?;
         if account.as_ref().is_some_and(|account| self.is_locked(account)) {
             return Err(refused());
         }
@@ -165,6 +165,24 @@ impl Identity {
         }
     }
 
+    /// Whether the password fits; 429 without looking at it when too many did not. `name` stands for an account that
+    /// is not there.
+    pub(crate) async fn password_fits(
+        &self,
+        account: Option<&Account>,
+        name: &str,
+        password: &str,
+        hash: Option<&str>,
+    ) -> Result<bool> {
+        let key = account.map_or(name, |account| account.id.as_str());
+        self.0.throttle.check(self.source(), key, self.0.runtime.clock.now())?;
+        let fits = self.0.passwords.verify(password, hash).await?;
+        if !fits {
+            self.0.throttle.failed(self.source(), key, self.0.runtime.clock.now());
+        }
+        Ok(fits)
+    }
+
     fn login_by_token(&self, token: &Token, wanted: &WantedScope) -> Result<Proven> {
         let scope = match &token.payload.scope {
             Scope::Trust { .. } => return Err(not_exchanged("a token of a trust")),
@@ -175,9 +193,7 @@ impl Identity {
             Scope::System if matches!(wanted, WantedScope::Project(_) | WantedScope::Domain(_)) => {
                 return Err(not_exchanged("a token of the system for one of a project or domain"));
             }
-            Scope::Project(_) | Scope::Domain(_) | Scope::System
-                if !self.0.config.token.allow_rescope_scoped_token =>
-            {
+            Scope::Project(_) | Scope::Domain(_) | Scope::System if !self.0.config.token.allow_rescope_scoped_token => {
                 return Err(not_exchanged("a token with a scope"));
             }
             _ => None,
@@ -290,7 +306,8 @@ impl Proven {
         Ok(Self { methods: self.methods.and(other.methods), scope, generation, ..self })
     }
 
-    fn into_token(self, scope: Scope, parent: Option<Arc<Token>>) -> NewToken {
+    /// The token that is to be made for whoever that is.
+    pub fn into_token(self, scope: Scope, parent: Option<Arc<Token>>) -> NewToken {
         NewToken { methods: self.methods, user_id: self.id, generation: self.generation, scope, parent }
     }
 }
@@ -307,8 +324,7 @@ pub(crate) fn rules_of(options: &Map<String, Value>) -> MethodRules {
 
 /// Whether the methods are all of one of the sets, or there are no sets.
 fn is_enough(rules: &MethodRules, methods: Methods) -> bool {
-    let holds = |rule: &Vec<String>| {
-        rule.iter().all(|name| Methods::named(name).is_some_and(|method| methods.contain(method)))
-    };
+    let holds =
+        |rule: &Vec<String>| rule.iter().all(|name| Methods::named(name).is_some_and(|method| methods.contain(method)));
     rules.is_empty() || rules.iter().any(holds)
 }

@@ -1,11 +1,11 @@
 //! What a cloud must have before anyone can log in.
 
 use api::{Page, Result};
-use db::{Tx, Value};
+use db::Tx;
 
 use crate::Identity;
 use crate::store::assignment::Assignment;
-use crate::store::{Extra, assignment, catalog, domain, project, role, user};
+use crate::store::{Extra, Filter, assignment, catalog, domain, project, role, user};
 
 /// The first contents of a cloud.
 #[derive(Clone, Debug)]
@@ -20,15 +20,44 @@ pub struct Bootstrap {
     pub services: Vec<BootstrapService>,
 }
 
-/// A service of the catalog, with the same address for public, internal and admin use.
+/// A service of the catalog.
 #[derive(Clone, Debug)]
 pub struct BootstrapService {
     /// Its type: `compute`.
     pub kind: String,
     /// Its name: `nova`.
     pub name: String,
-    /// Where it stands below the base address: `/compute/v2.1`.
+    /// Where it stands below the base address: `/compute/v2.1`. An address of its own counts as it is.
     pub path: String,
+    /// The internal address, if it is another.
+    pub internal_url: Option<String>,
+    /// The address for administrators, if it is another.
+    pub admin_url: Option<String>,
+}
+
+impl BootstrapService {
+    /// A service with one address for all.
+    pub fn new(kind: &str, name: &str, path: &str) -> Self {
+        let (kind, name, path) = (kind.to_owned(), name.to_owned(), path.to_owned());
+        Self { kind, name, path, internal_url: None, admin_url: None }
+    }
+}
+
+/// How the first user, project and role are called.
+#[derive(Clone, Debug)]
+pub struct BootstrapNames {
+    /// The user.
+    pub username: String,
+    /// The project.
+    pub project: String,
+    /// The role that may do everything.
+    pub role: String,
+}
+
+impl Default for BootstrapNames {
+    fn default() -> Self {
+        Self { username: "admin".to_owned(), project: "admin".to_owned(), role: "admin".to_owned() }
+    }
 }
 
 /// The ids of what [`Identity::bootstrap`] found or made.
@@ -50,11 +79,16 @@ impl Identity {
     /// Makes what is missing of the first domain, project, user, roles and catalog. Run again it changes only what
     /// differs: the admin's password, the addresses of the services.
     pub async fn bootstrap(&self, wanted: &Bootstrap) -> Result<Bootstrapped> {
-        let known = user::by_name(&self.0.db, DOMAIN, "admin").await?;
+        self.bootstrap_as(wanted, &BootstrapNames::default()).await
+    }
+
+    /// The same with other names.
+    pub async fn bootstrap_as(&self, wanted: &Bootstrap, names: &BootstrapNames) -> Result<Bootstrapped> {
+        let known = user::by_name(&self.0.db, DOMAIN, &names.username).await?;
         let known_hash = known.as_ref().and_then(|user| user.password_hash.as_deref());
         let same_password = known_hash.is_some() && self.0.passwords.verify(&wanted.admin_password, known_hash).await?;
         let new_hash = if same_password { None } else { Some(self.0.passwords.hash(&wanted.admin_password).await?) };
-        let mut making = Making { identity: self, tx: self.write().await?, changed: false };
+        let mut making = Making { identity: self, names, tx: self.write().await?, changed: false };
         making.domain().await?;
         let roles = making.roles().await?;
         let project_id = making.project().await?;
@@ -75,6 +109,7 @@ impl Identity {
 
 struct Making<'a> {
     identity: &'a Identity,
+    names: &'a BootstrapNames,
     tx: Tx,
     changed: bool,
 }
@@ -88,7 +123,14 @@ impl Making<'_> {
         if domain::get(&mut self.tx, DOMAIN).await?.is_none() {
             let description = "The default domain".to_owned();
             let (id, name) = (DOMAIN.to_owned(), "Default".to_owned());
-            let new = domain::Domain { id, name, description, enabled: true, extra: Extra::default() };
+            let new = domain::Domain {
+                id,
+                name,
+                description,
+                enabled: true,
+                options: Extra::default(),
+                extra: Extra::default(),
+            };
             domain::insert(&mut self.tx, &new).await?;
             self.changed = true;
         }
@@ -97,8 +139,10 @@ impl Making<'_> {
 
     /// The ids of [`ROLES`], in that order.
     async fn roles(&mut self) -> Result<Vec<String>> {
+        let immutable: Extra = db::Json([("immutable".to_owned(), true.into())].into_iter().collect());
         let mut ids = Vec::new();
-        for name in ROLES {
+        let roles: Vec<&str> = std::iter::once(self.names.role.as_str()).chain(ROLES.iter().copied().skip(1)).collect();
+        for name in &roles {
             let id = match role::by_name(&mut self.tx, name).await? {
                 Some(role) => role.id,
                 None => {
@@ -108,6 +152,7 @@ impl Making<'_> {
                         name: (*name).to_owned(),
                         domain_id: None,
                         description: None,
+                        options: immutable.clone(),
                         extra: Extra::default(),
                     };
                     role::insert(&mut self.tx, &new).await?;
@@ -119,6 +164,7 @@ impl Making<'_> {
         }
         let id_of = |name: &str| ROLES.iter().position(|known| *known == name).and_then(|index| ids.get(index));
         for (prior, implied) in IMPLIED {
+            // The first is the one that may have another name.
             if let (Some(prior), Some(implied)) = (id_of(prior), id_of(implied)) {
                 self.changed |= role::imply(&mut self.tx, prior, implied).await? > 0;
             }
@@ -127,16 +173,17 @@ impl Making<'_> {
     }
 
     async fn project(&mut self) -> Result<String> {
-        if let Some(project) = project::by_name(&mut self.tx, DOMAIN, "admin").await? {
+        if let Some(project) = project::by_name(&mut self.tx, DOMAIN, &self.names.project).await? {
             return Ok(project.id);
         }
         let new = project::Project {
             id: self.id(),
             domain_id: DOMAIN.to_owned(),
             parent_id: None,
-            name: "admin".to_owned(),
+            name: self.names.project.clone(),
             description: "The administrators' project".to_owned(),
             enabled: true,
+            options: Extra::default(),
             extra: Extra::default(),
         };
         project::insert(&mut self.tx, &new).await?;
@@ -146,7 +193,7 @@ impl Making<'_> {
 
     /// The user `admin`, with the password of the hash if one is given.
     async fn user(&mut self, project_id: &str, new_hash: Option<String>) -> Result<String> {
-        if let Some(mut known) = user::by_name(&mut self.tx, DOMAIN, "admin").await? {
+        if let Some(mut known) = user::by_name(&mut self.tx, DOMAIN, &self.names.username).await? {
             if new_hash.is_some() {
                 known.password_hash = new_hash;
                 known.token_generation += 1;
@@ -158,7 +205,12 @@ impl Making<'_> {
         let new = user::User {
             password_hash: new_hash,
             default_project_id: Some(project_id.to_owned()),
-            ..user::User::new(self.id(), DOMAIN.to_owned(), "admin".to_owned(), self.identity.0.runtime.clock.now())
+            ..user::User::new(
+                self.id(),
+                DOMAIN.to_owned(),
+                self.names.username.clone(),
+                self.identity.0.runtime.clock.now(),
+            )
         };
         user::insert(&mut self.tx, &new).await?;
         self.changed = true;
@@ -187,14 +239,24 @@ impl Making<'_> {
         }
         for service in &wanted.services {
             let id = self.service(service).await?;
-            let url = format!("{}{}", wanted.base_url.trim_end_matches('/'), service.path);
-            self.endpoints(&id, &wanted.region, &url).await?;
+            let url = if service.path.starts_with("http") {
+                service.path.clone()
+            } else {
+                format!("{}{}", wanted.base_url.trim_end_matches('/'), service.path)
+            };
+            let or_public = |other: &Option<String>| other.clone().unwrap_or_else(|| url.clone());
+            let urls = [
+                ("public", url.clone()),
+                ("internal", or_public(&service.internal_url)),
+                ("admin", or_public(&service.admin_url)),
+            ];
+            self.endpoints(&id, &wanted.region, urls).await?;
         }
         Ok(())
     }
 
     async fn service(&mut self, wanted: &BootstrapService) -> Result<String> {
-        let filter = vec![("kind", Value::from(&wanted.kind)), ("name", Value::from(&wanted.name))];
+        let filter = vec![Filter::is("kind", &wanted.kind), Filter::is("name", &wanted.name)];
         if let Some(known) = catalog::service_list(&mut self.tx, filter, &Page::default()).await?.pop() {
             return Ok(known.id);
         }
@@ -211,14 +273,14 @@ impl Making<'_> {
         Ok(new.id)
     }
 
-    async fn endpoints(&mut self, service_id: &str, region: &str, url: &str) -> Result<()> {
-        let filter = vec![("service_id", Value::from(service_id)), ("region_id", Value::from(region))];
+    async fn endpoints(&mut self, service_id: &str, region: &str, urls: [(&str, String); 3]) -> Result<()> {
+        let filter = vec![Filter::is("service_id", service_id), Filter::is("region_id", region)];
         let known = catalog::endpoint_list(&mut self.tx, filter, &Page::default()).await?;
-        for interface in ["public", "internal", "admin"] {
+        for (interface, url) in urls {
             match known.iter().find(|endpoint| endpoint.interface == interface) {
                 Some(endpoint) if endpoint.url == url => {}
                 Some(endpoint) => {
-                    let moved = catalog::Endpoint { url: url.to_owned(), ..endpoint.clone() };
+                    let moved = catalog::Endpoint { url, ..endpoint.clone() };
                     catalog::endpoint_update(&mut self.tx, &moved).await?;
                     self.changed = true;
                 }
@@ -228,7 +290,7 @@ impl Making<'_> {
                         service_id: service_id.to_owned(),
                         region_id: Some(region.to_owned()),
                         interface: interface.to_owned(),
-                        url: url.to_owned(),
+                        url,
                         enabled: true,
                         extra: Extra::default(),
                     };

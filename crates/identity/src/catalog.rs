@@ -1,15 +1,19 @@
 //! Regions, services, endpoints, and the catalog made of them.
 
+use std::collections::BTreeSet;
+
 use api::{Error, Page, Result};
 use serde_json::{Value, json};
 
+use crate::audit::Action;
 use crate::directory::{Catalog, Directory};
 use crate::fields::{Fields, missing, taken};
 use crate::store::catalog::{self as store, Endpoint, Region, Service};
-use crate::store::{Filter, revision};
+use crate::store::endpoint_filter::{self, Shown};
+use crate::store::{Extra, Filter, revision};
 use crate::{Identity, TokenData};
 
-const INTERFACES: &[&str] = &["public", "internal", "admin"];
+pub(crate) const INTERFACES: &[&str] = &["public", "internal", "admin"];
 
 impl Identity {
     /// The catalog as the token's user sees it.
@@ -20,7 +24,44 @@ impl Identity {
     /// The same as of a revision that was just looked up.
     pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Catalog> {
         let directory = self.directory(revision).await?;
-        directory.catalog_text(token, || catalog_of(&directory, token))
+        if let Some(known) = directory.catalog_known(token) {
+            return Ok(known);
+        }
+        let shown = self.catalog_filter(&directory, token).await?;
+        let mut services = Vec::new();
+        for service in &directory.services {
+            let own = directory.endpoints.iter().filter(|endpoint| endpoint.service_id == service.id);
+            let own: Vec<&Endpoint> = match &shown {
+                Some(shown) => own.filter(|endpoint| shown.contains(endpoint.id.as_str())).collect(),
+                None => own.collect(),
+            };
+            if own.is_empty() && shown.is_some() {
+                continue;
+            }
+            let endpoints: Vec<Value> = own.into_iter().filter_map(|endpoint| show(endpoint, token)).collect();
+            services
+                .push(json!({"id": service.id, "type": service.kind, "name": service.name, "endpoints": endpoints}));
+        }
+        directory.catalog_keep(token, &Value::Array(services))
+    }
+
+    /// The ids of the endpoints that the token's project is shown, if not all are.
+    async fn catalog_filter<'d>(
+        &self,
+        directory: &'d Directory,
+        token: &TokenData,
+    ) -> Result<Option<BTreeSet<&'d str>>> {
+        let (true, Some(project_id)) = (directory.is_filtered, &token.project_id) else { return Ok(None) };
+        let db = &self.0.db;
+        let ids = endpoint_filter::of_project(db, Shown::Endpoint, project_id).await?;
+        let groups = endpoint_filter::of_project(db, Shown::Group, project_id).await?;
+        let groups: Vec<_> = directory.endpoint_groups.iter().filter(|group| groups.contains(&group.id)).collect();
+        let shown = directory
+            .endpoints
+            .iter()
+            .filter(|endpoint| ids.contains(&endpoint.id) || groups.iter().any(|group| group.has(endpoint)));
+        let shown: BTreeSet<&str> = shown.map(|endpoint| endpoint.id.as_str()).collect();
+        Ok(if shown.is_empty() { None } else { Some(shown) })
     }
 
     pub(crate) async fn region_get(&self, id: &str) -> Result<Region> {
@@ -45,7 +86,7 @@ impl Identity {
             store::region_get(&mut tx, parent_id).await?.ok_or_else(|| missing("region", parent_id))?;
         }
         store::region_insert(&mut tx, &region).await.map_err(|error| taken(error, "region", &region.id))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "region", &region.id).await?;
         Ok(region)
     }
 
@@ -65,20 +106,21 @@ impl Identity {
         region.description = fields.description()?.unwrap_or(region.description);
         fields.merge_into(&mut region.extra);
         store::region_update(&mut tx, &region).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "region", id).await?;
         Ok(region)
     }
 
+    /// Removes a region and those below it.
     pub(crate) async fn region_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
         store::region_get(&mut tx, id).await?.ok_or_else(|| missing("region", id))?;
         store::region_delete(&mut tx, id).await.map_err(|error| match error {
             db::Error::ForeignKey => {
-                Error::forbidden(format!("The region {id} has endpoints or regions below it; delete those first."))
+                Error::forbidden(format!("The region {id} or one below it has endpoints; delete those first."))
             }
             other => other.into(),
         })?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "region", id).await
     }
 
     pub(crate) async fn service_get(&self, id: &str) -> Result<Service> {
@@ -101,7 +143,7 @@ impl Identity {
         };
         let mut tx = self.write().await?;
         store::service_insert(&mut tx, &service).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "service", &service.id).await?;
         Ok(service)
     }
 
@@ -115,7 +157,7 @@ impl Identity {
         service.enabled = fields.flag("enabled")?.unwrap_or(service.enabled);
         fields.merge_into(&mut service.extra);
         store::service_update(&mut tx, &service).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "service", id).await?;
         Ok(service)
     }
 
@@ -124,7 +166,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::service_get(&mut tx, id).await?.ok_or_else(|| missing("service", id))?;
         store::service_delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "service", id).await
     }
 
     pub(crate) async fn endpoint_get(&self, id: &str) -> Result<Endpoint> {
@@ -137,19 +179,28 @@ impl Identity {
 
     pub(crate) async fn endpoint_create(&self, mut fields: Fields) -> Result<Endpoint> {
         fields.ignore("id");
+        let legacy = fields.nullable("region", 255)?.flatten();
+        let region_id = fields.nullable("region_id", 255)?.flatten();
         let endpoint = Endpoint {
             id: self.0.runtime.ids.hex(),
             service_id: fields.required("service_id", 1, 64)?,
-            region_id: region_of(&mut fields)?.flatten(),
+            region_id: region_id.clone().or(legacy.clone()),
             interface: fields.required("interface", 1, 8)?,
             url: fields.required("url", 1, 2000)?,
             enabled: fields.flag("enabled")?.unwrap_or(true),
             extra: fields.into_extra(),
         };
         let mut tx = self.write().await?;
+        // By its older name a region is made as it is needed.
+        if let (None, Some(id)) = (region_id, legacy)
+            && store::region_get(&mut tx, &id).await?.is_none()
+        {
+            let (parent_id, description) = (None, String::new());
+            store::region_insert(&mut tx, &Region { id, parent_id, description, extra: Extra::default() }).await?;
+        }
         self.endpoint_check(&mut tx, &endpoint).await?;
         store::endpoint_insert(&mut tx, &endpoint).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "endpoint", &endpoint.id).await?;
         Ok(endpoint)
     }
 
@@ -165,7 +216,7 @@ impl Identity {
         fields.merge_into(&mut endpoint.extra);
         self.endpoint_check(&mut tx, &endpoint).await?;
         store::endpoint_update(&mut tx, &endpoint).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "endpoint", id).await?;
         Ok(endpoint)
     }
 
@@ -187,26 +238,19 @@ impl Identity {
         let mut tx = self.write().await?;
         store::endpoint_get(&mut tx, id).await?.ok_or_else(|| missing("endpoint", id))?;
         store::endpoint_delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "endpoint", id).await
     }
 }
 
-fn catalog_of(directory: &Directory, token: &TokenData) -> Value {
-    let endpoint = |endpoint: &Endpoint| {
-        Some(json!({
-            "id": endpoint.id,
-            "interface": endpoint.interface,
-            "region": endpoint.region_id,
-            "region_id": endpoint.region_id,
-            "url": url_for(&endpoint.url, token)?,
-        }))
-    };
-    let service = |service: &Service| {
-        let endpoints = directory.endpoints.iter().filter(|endpoint| endpoint.service_id == service.id);
-        let endpoints: Vec<Value> = endpoints.filter_map(endpoint).collect();
-        json!({"id": service.id, "type": service.kind, "name": service.name, "endpoints": endpoints})
-    };
-    directory.services.iter().map(service).collect()
+/// An endpoint in the catalog; `None` if its address needs what the token does not have.
+fn show(endpoint: &Endpoint, token: &TokenData) -> Option<Value> {
+    Some(json!({
+        "id": endpoint.id,
+        "interface": endpoint.interface,
+        "region": endpoint.region_id,
+        "region_id": endpoint.region_id,
+        "url": url_for(&endpoint.url, token)?,
+    }))
 }
 
 /// The endpoint's region; `region` is its older name.

@@ -24,7 +24,12 @@ fn days(count: u32) -> SignedDuration {
 }
 
 /// Whether the user counts as disabled for not having logged in.
-fn is_inactive(rules: &SecurityCompliance, options: &serde_json::Map<String, serde_json::Value>, last: Timestamp, now: Timestamp) -> bool {
+fn is_inactive(
+    rules: &SecurityCompliance,
+    options: &serde_json::Map<String, serde_json::Value>,
+    last: Timestamp,
+    now: Timestamp,
+) -> bool {
     let most = rules.disable_user_account_days_inactive.map(days);
     most.is_some_and(|most| now.duration_since(last) >= most) && !is_set(options, "ignore_user_inactivity")
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::{Allowance, LimitModel};
+
 /// The section `[identity]` of the configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -12,6 +14,16 @@ pub struct Config {
     pub password_hash_rounds: u32,
     /// The most items that a list returns at once; the rest follows page by page.
     pub list_limit: i64,
+    /// The region of this cloud.
+    pub region: String,
+    /// How limits of projects and of their domain go together.
+    pub limit_model: LimitModel,
+    /// For how many days the audit trail goes back.
+    pub audit_retention_days: u32,
+    /// How many failed logins a source address has free; this machine's own addresses have no end of them.
+    pub failures_of_source: Allowance,
+    /// How many failed logins an account has free.
+    pub failures_of_account: Allowance,
     /// Tokens.
     pub token: Token,
     /// Credentials, EC2's among them.
@@ -33,6 +45,11 @@ impl Default for Config {
         Self {
             password_hash_rounds: 12,
             list_limit: 10_000,
+            region: "RegionOne".to_owned(),
+            limit_model: LimitModel::default(),
+            audit_retention_days: 90,
+            failures_of_source: Allowance { burst: 100, seconds: 1 },
+            failures_of_account: Allowance { burst: 20, seconds: 3 },
             token: Token::default(),
             credential: Credential::default(),
             application_credential: ApplicationCredential::default(),
@@ -44,31 +61,27 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    pub(crate) fn audit_retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.audit_retention_days) * 24 * 3600)
+    }
+}
+
 /// `[identity.token]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Token {
     /// How long a token is valid.
     pub expiration_seconds: u32,
-    /// What new tokens are made of. Those of the other kind stay valid while their keys are there.
-    pub provider: Provider,
     /// Whether a token with a scope may be exchanged for one with another.
     pub allow_rescope_scoped_token: bool,
-    /// How long past its end a service may still validate a token, for work that takes longer than a token lives.
-    pub allow_expired_window_seconds: u32,
     /// How many validated tokens a process remembers.
     pub cache: usize,
 }
 
 impl Default for Token {
     fn default() -> Self {
-        Self {
-            expiration_seconds: 3600,
-            provider: Provider::Fernet,
-            allow_rescope_scoped_token: true,
-            allow_expired_window_seconds: 48 * 3600,
-            cache: 20_000,
-        }
+        Self { expiration_seconds: 3600, allow_rescope_scoped_token: true, cache: 20_000 }
     }
 }
 
@@ -76,16 +89,6 @@ impl Token {
     pub(crate) fn expiration(&self) -> Duration {
         Duration::from_secs(self.expiration_seconds.into())
     }
-}
-
-/// How tokens are made.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// Encrypted, with one key for all who make and read them.
-    Fernet,
-    /// Signed (ES256), so that who only reads them needs no secret.
-    Jws,
 }
 
 /// `[identity.credential]`

@@ -4,6 +4,7 @@ use api::{Error, Page, Result};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::Action;
 use crate::fields::{Fields, missing};
 use crate::keys::rotate;
 use crate::store::credential::{self as store, Credential};
@@ -149,7 +150,7 @@ impl Identity {
             true => Error::conflict("Conflict occurred attempting to store credential - the access key is taken."),
             false => error.into(),
         })?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "credential", &new.id).await?;
         Ok(Open { credential: new, blob })
     }
 
@@ -186,7 +187,7 @@ impl Identity {
         if store::update(&mut tx, &new.credential).await? == 0 {
             return Err(missing("credential", &new.credential.id));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Updated, "credential", &new.credential.id).await
     }
 
     pub(crate) async fn credential_delete(&self, id: &str) -> Result<()> {
@@ -194,7 +195,7 @@ impl Identity {
         if store::delete(&mut tx, id).await? == 0 {
             return Err(missing("credential", id));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "credential", id).await
     }
 
     /// Makes the staged key of credentials the primary one and encrypts all credentials with it; counts them. Running
@@ -220,7 +221,8 @@ impl Identity {
             let mut tx = self.0.db.begin().await?;
             for old in found {
                 let open = self.open(old)?;
-                count += store::reencrypt(&mut tx, &open.credential, &ring.seal(open.blob.as_bytes()), &ring.primary).await?;
+                count += store::reencrypt(&mut tx, &open.credential, &ring.seal(open.blob.as_bytes()), &ring.primary)
+                    .await?;
             }
             tx.commit().await?;
         }

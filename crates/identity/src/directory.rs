@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::application_credential::RoleRef;
 use crate::fields::missing;
-use crate::store::{catalog, role};
+use crate::store::{Filter, catalog, endpoint_filter, role};
 use crate::{Identity, TokenData};
 
 /// How many catalogs are kept as text.
@@ -29,6 +29,10 @@ impl Serialize for Catalog {
 /// Whose catalog: user, project and domain, which may stand in its addresses.
 type Whose = (String, Option<String>, Option<String>);
 
+fn whose(token: &TokenData) -> Whose {
+    (token.user_id.clone(), token.project_id.clone(), token.domain_id.clone())
+}
+
 /// The roles and the catalog as of one revision.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -37,6 +41,9 @@ pub(crate) struct Directory {
     pub implied: BTreeMap<String, Vec<String>>,
     pub services: Vec<catalog::Service>,
     pub endpoints: Vec<catalog::Endpoint>,
+    pub endpoint_groups: Vec<endpoint_filter::EndpointGroup>,
+    /// Whether any project is not shown all endpoints.
+    pub is_filtered: bool,
     catalogs: Mutex<HashMap<Whose, Catalog>>,
 }
 
@@ -63,25 +70,27 @@ impl Directory {
         for one in role::implications(db).await? {
             implied.entry(one.prior_id).or_default().push(one.implied_id);
         }
-        let enabled = || vec![("enabled", db::Value::from(true))];
+        let enabled = || vec![Filter::is("enabled", true)];
         let services = catalog::service_list(db, enabled(), &Page::default()).await?;
         let endpoints = catalog::endpoint_list(db, enabled(), &Page::default()).await?;
-        Ok(Self { roles, implied, services, endpoints, catalogs: Mutex::default() })
+        let endpoint_groups = endpoint_filter::list(db, Vec::new(), &Page::default()).await?;
+        let is_filtered = endpoint_filter::any(db).await?;
+        Ok(Self { roles, implied, services, endpoints, endpoint_groups, is_filtered, catalogs: Mutex::default() })
     }
 
-    /// The catalog of a token as text; made once, since every answer with a token carries it.
-    pub fn catalog_text(&self, token: &TokenData, make: impl FnOnce() -> Value) -> Result<Catalog> {
-        let whose = (token.user_id.clone(), token.project_id.clone(), token.domain_id.clone());
-        let catalogs = || self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = catalogs().get(&whose) {
-            return Ok(known.clone());
-        }
-        let text = Catalog(to_raw_value(&make()).map_err(Error::internal)?.into());
-        let mut catalogs = catalogs();
+    /// The catalog of a token as text, if it was made before: every answer with a token carries it.
+    pub fn catalog_known(&self, token: &TokenData) -> Option<Catalog> {
+        self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(&whose(token)).cloned()
+    }
+
+    /// Keeps the catalog of a token as text.
+    pub fn catalog_keep(&self, token: &TokenData, catalog: &Value) -> Result<Catalog> {
+        let text = Catalog(to_raw_value(catalog).map_err(Error::internal)?.into());
+        let mut catalogs = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
         if catalogs.len() >= CATALOGS {
             catalogs.clear();
         }
-        catalogs.insert(whose, text.clone());
+        catalogs.insert(whose(token), text.clone());
         Ok(text)
     }
 

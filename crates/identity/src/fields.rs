@@ -10,20 +10,15 @@ use crate::store::Extra;
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// The attributes in a body such as `{"user": {...}}`.
-    pub fn of(kind: &str, mut body: Map<String, Value>) -> Result<Self> {
-        match body.remove(kind) {
-            Some(Value::Object(mut map)) => {
-                map.remove("links");
-                // Only users have options so far.
-                let options = if kind == "user" { None } else { map.remove("options") };
-                if options.is_some_and(|options| options.as_object().is_none_or(|options| !options.is_empty())) {
-                    return Err(Error::bad_request(format!("{kind}.options: no options are known; leave it out.")));
-                }
-                Ok(Self(map))
-            }
-            _ => Err(Error::bad_request(format!("The body must be {{\"{kind}\": {{...}}}}."))),
-        }
+    /// The attributes in a body such as `{"user": {...}}`; links are not the client's to give.
+    pub fn of(kind: &str, body: Map<String, Value>) -> Result<Self> {
+        Ok(Self::new(object_in(body, kind)?))
+    }
+
+    /// The attributes themselves.
+    pub fn new(mut attributes: Map<String, Value>) -> Self {
+        attributes.remove("links");
+        Self(attributes)
     }
 
     /// A text of `least` to `most` characters.
@@ -70,12 +65,34 @@ impl Fields {
         }
     }
 
-    /// A whole number or null; absent is `None`.
+    /// A JSON object.
+    pub fn object(&mut self, name: &str) -> Result<Option<Map<String, Value>>> {
+        match self.0.remove(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(wrong(name, "an object", &other)),
+        }
+    }
+
+    /// A whole number.
     pub fn number(&mut self, name: &str) -> Result<Option<i64>> {
         match self.0.remove(name) {
-            None | Some(Value::Null) => Ok(None),
+            None => Ok(None),
             Some(value) => value.as_i64().map(Some).ok_or_else(|| wrong(name, "a whole number", &value)),
         }
+    }
+
+    /// Refuses what was not taken, for things that keep nothing beyond what they know.
+    pub fn nothing_else(&self) -> Result<()> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Error::bad_request(format!("{name} is not known or cannot be changed; leave it out."))),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// A list of texts.
@@ -127,6 +144,11 @@ impl Fields {
         }
     }
 
+    /// Gives an attribute that the client named elsewhere, in the path.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
     /// Drops an attribute that is not the client's to give.
     pub fn ignore(&mut self, name: &str) {
         self.0.remove(name);
@@ -140,6 +162,14 @@ impl Fields {
     /// What was not taken, laid over what is kept.
     pub fn merge_into(self, extra: &mut Extra) {
         extra.0.extend(self.0);
+    }
+}
+
+/// The object of that name in a body.
+pub(crate) fn object_in(mut body: Map<String, Value>, name: &str) -> Result<Map<String, Value>> {
+    match body.remove(name) {
+        Some(Value::Object(map)) => Ok(map),
+        _ => Err(Error::bad_request(format!("The body must be {{\"{name}\": {{...}}}}."))),
     }
 }
 

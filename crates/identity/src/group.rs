@@ -3,6 +3,7 @@
 use api::{Page, Result};
 
 use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing, taken};
 use crate::store::group::{self as store, Group};
 use crate::store::user::{self, User};
@@ -33,7 +34,7 @@ impl Identity {
         let mut tx = self.write().await?;
         domain::get(&mut tx, &group.domain_id).await?.ok_or_else(|| missing("domain", &group.domain_id))?;
         store::insert(&mut tx, &group).await.map_err(|error| taken(error, "group", &group.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "group", &group.id).await?;
         Ok(group)
     }
 
@@ -46,7 +47,7 @@ impl Identity {
         group.description = fields.description()?.unwrap_or(group.description);
         fields.merge_into(&mut group.extra);
         store::update(&mut tx, &group).await.map_err(|error| taken(error, "group", &group.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "group", id).await?;
         Ok(group)
     }
 
@@ -54,7 +55,7 @@ impl Identity {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("group", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "group", id).await
     }
 
     pub(crate) async fn member_list(&self, group_id: &str, filters: Vec<Filter>, page: &Page) -> Result<Vec<User>> {
@@ -66,7 +67,9 @@ impl Identity {
         store::get(&mut tx, group_id).await?.ok_or_else(|| missing("group", group_id))?;
         user::get(&mut tx, user_id).await?.ok_or_else(|| missing("user", user_id))?;
         store::member_add(&mut tx, group_id, user_id).await?;
-        Ok(tx.commit().await?)
+        let details = &[("user_id", user_id)];
+        let change = Change { action: Action::Created, kind: "group_membership", id: group_id, details };
+        self.commit_change(tx, &change).await
     }
 
     pub(crate) async fn member_check(&self, group_id: &str, user_id: &str) -> Result<()> {
@@ -79,6 +82,8 @@ impl Identity {
         if !store::member_remove(&mut tx, group_id, user_id).await? {
             return Err(missing("user in the group", user_id));
         }
-        Ok(tx.commit().await?)
+        let details = &[("user_id", user_id)];
+        let change = Change { action: Action::Deleted, kind: "group_membership", id: group_id, details };
+        self.commit_change(tx, &change).await
     }
 }

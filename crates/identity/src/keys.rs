@@ -168,9 +168,8 @@ fn read(dir: &Path, seen: &[(u64, i64, i64, u64)], version: i64) -> io::Result<R
         }
         let key = fs::read_to_string(&path)?;
         primary.get_or_insert_with(|| hex::encode(Sha256::digest(key.trim())));
-        let key = Fernet::new(key.trim()).ok_or_else(|| {
-            io::Error::other(format!("{} is no key: remove it or rotate the keys", path.display()))
-        })?;
+        let key = Fernet::new(key.trim())
+            .ok_or_else(|| io::Error::other(format!("{} is no key: remove it or rotate the keys", path.display())))?;
         keys.push(key);
     }
     let primary = primary.ok_or_else(|| io::Error::other(format!("{} holds no keys", dir.display())))?;

@@ -4,6 +4,7 @@ mod access_rule;
 mod api;
 mod application_credential;
 mod assignment;
+mod audit;
 mod authentication;
 mod bootstrap;
 mod caller;
@@ -13,16 +14,23 @@ mod config;
 mod credential;
 mod directory;
 mod domain;
+mod domain_config;
+mod ec2;
+mod endpoint_filter;
 mod fields;
 mod group;
+mod immutable;
 mod keys;
+mod limit;
 mod password;
 mod policies;
+mod policy_document;
 mod project;
 mod receipt;
 mod role;
 mod rules;
 mod store;
+mod throttle;
 mod token;
 mod totp;
 mod trust;
@@ -30,12 +38,14 @@ mod user;
 mod user_options;
 
 pub use access_rule::AccessRule;
-pub use bootstrap::{Bootstrap, BootstrapService, Bootstrapped};
+pub use bootstrap::{Bootstrap, BootstrapNames, BootstrapService, Bootstrapped};
 pub use caller::{ApplicationData, Caller, TokenData, TrustData};
-pub use config::{Config, Provider, SecurityCompliance};
+pub use config::{Config, SecurityCompliance};
+pub use keys::{rotate as keys_rotate, setup as keys_setup};
+pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
-pub use keys::{rotate as keys_rotate, setup as keys_setup};
+pub use throttle::Allowance;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -51,6 +61,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration(2, include_str!("../migrations/0002_accounts.sql")),
     migration(3, include_str!("../migrations/0003_delegation.sql")),
     migration(4, include_str!("../migrations/0004_credentials.sql")),
+    migration(10, include_str!("../migrations/0010.sql")),
+    migration(11, include_str!("../migrations/0011.sql")),
+    migration(12, include_str!("../migrations/0012.sql")),
+    migration(13, include_str!("../migrations/0013.sql")),
 ];
 
 const fn migration(version: i64, sql: &'static str) -> Migration {
@@ -73,9 +87,9 @@ impl Options {
     }
 }
 
-/// The identity service; a cheap handle.
+/// The identity service; a cheap handle, for changes by whoever it names.
 #[derive(Clone)]
-pub struct Identity(Arc<Inner>);
+pub struct Identity(Arc<Inner>, Option<Arc<audit::By>>);
 
 struct Inner {
     db: Db,
@@ -88,6 +102,7 @@ struct Inner {
     passwords: password::Passwords,
     tokens: token::Cache<token::Key, (token::Epoch, Arc<token::Token>)>,
     standings: token::Cache<token::Place, (i64, Arc<token::Standing>)>,
+    throttle: throttle::Throttle,
     directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
 
@@ -102,19 +117,21 @@ impl Identity {
                 Error::new(::api::Kind::Internal, format!("The keys in {place} cannot be used: {error}"))
             })
         };
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             keys: open("fernet-keys")?,
             credential_keys: open("credential-keys")?,
             password_rule: compliance::PasswordRule::new(&config)?,
             passwords: password::Passwords::new(config.password_hash_rounds),
             tokens: token::Cache::new(config.token.cache / 2),
             standings: token::Cache::new(config.token.cache / 2),
+            throttle: throttle::Throttle::new(config.failures_of_source, config.failures_of_account),
             directory: Mutex::default(),
             db,
             runtime,
             policy,
             config,
-        })))
+        };
+        Ok(Self(Arc::new(inner), None))
     }
 
     /// The identity API.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use api::{Error, Page, Result};
 use db::Tx;
 
-use crate::Identity;
+use crate::audit::Action;
 use crate::fields::{Fields, missing, taken};
 use crate::store::project::{self as store, Project, TagFilter};
 use crate::store::{Filter, domain};
+use crate::{Identity, LimitModel, immutable};
 
 /// How deep projects may stand below their domain.
 const DEEPEST: usize = 5;
@@ -70,9 +71,7 @@ impl Identity {
 
     pub(crate) async fn project_create(&self, mut fields: Fields, domain_id: String) -> Result<Project> {
         fields.ignore("id");
-        if fields.flag("is_domain")?.unwrap_or(false) {
-            return Err(Error::bad_request("A project cannot act as a domain; create a domain at /v3/domains."));
-        }
+        fields.ignore("is_domain");
         let parent_id = fields.nullable("parent_id", 64)?.flatten().filter(|parent| *parent != domain_id);
         let tags = tags_checked(fields.texts("tags")?.unwrap_or_default())?;
         let project = Project {
@@ -80,6 +79,7 @@ impl Identity {
             name: fields.required("name", 1, 64)?,
             description: fields.description()?.unwrap_or_default(),
             enabled: fields.flag("enabled")?.unwrap_or(true),
+            options: immutable::options(&mut fields)?,
             extra: fields.into_extra(),
             domain_id,
             parent_id,
@@ -87,10 +87,14 @@ impl Identity {
         let mut tx = self.write().await?;
         let domain = domain::get(&mut tx, &project.domain_id).await?;
         domain.ok_or_else(|| missing("domain", &project.domain_id))?;
-        parent_check(&mut tx, &project).await?;
+        let deepest = match self.limit_model() {
+            LimitModel::Flat => DEEPEST,
+            LimitModel::StrictTwoLevel => 1,
+        };
+        parent_check(&mut tx, &project, deepest).await?;
         store::insert(&mut tx, &project).await.map_err(|error| taken(error, "project", &project.name))?;
         store::tags_set(&mut tx, &project.id, &tags).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "project", &project.id).await?;
         Ok(project)
     }
 
@@ -98,6 +102,10 @@ impl Identity {
         let tags = fields.texts("tags")?.map(tags_checked).transpose()?;
         let mut tx = self.write().await?;
         let mut project = store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        if tags.is_some() && immutable::is_immutable(&project.options) {
+            return Err(immutable::refused("project", id));
+        }
+        immutable::update("project", id, &mut fields, &mut project.options)?;
         fields.fixed("id", Some(id))?;
         fields.fixed("domain_id", Some(&project.domain_id))?;
         fields.fixed("parent_id", Some(project.parent_id.as_ref().unwrap_or(&project.domain_id)))?;
@@ -116,49 +124,61 @@ impl Identity {
         if let Some(tags) = tags {
             store::tags_set(&mut tx, id, &tags).await?;
         }
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "project", id).await?;
         Ok(project)
     }
 
     pub(crate) async fn project_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
-        store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        let project = store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        immutable::delete("project", id, &project.options)?;
         if !store::subtree(&mut tx, id).await?.is_empty() {
             return Err(Error::forbidden(format!(
                 "Cannot delete the project {id} since it is not a leaf in the hierarchy; delete those below it first."
             )));
         }
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "project", id).await
+    }
+
+    /// Begins a change of a project's tags, which an immutable project refuses.
+    async fn tags_write(&self, id: &str) -> Result<Tx> {
+        let mut tx = self.write().await?;
+        let project = store::get(&mut tx, id).await?.ok_or_else(|| missing("project", id))?;
+        if immutable::is_immutable(&project.options) {
+            return Err(immutable::refused("project", id));
+        }
+        Ok(tx)
     }
 
     /// Replaces the tags of a project.
     pub(crate) async fn project_tags_set(&self, id: &str, tags: Vec<String>) -> Result<Vec<String>> {
         let tags = tags_checked(tags)?;
-        let mut tx = self.write().await?;
+        let mut tx = self.tags_write(id).await?;
         store::tags_set(&mut tx, id, &tags).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "project", id).await?;
         Ok(tags)
     }
 
     pub(crate) async fn project_tag_add(&self, id: &str, tag: String) -> Result<()> {
-        let mut tx = self.write().await?;
-        for tag in tags_checked(vec![tag])? {
-            store::tag_add(&mut tx, id, &tag).await?;
-        }
-        Ok(tx.commit().await?)
+        let mut tx = self.tags_write(id).await?;
+        let mut tags: Vec<String> = store::tags(&mut tx, &[id]).await?.into_iter().map(|tag| tag.name).collect();
+        tags.push(tag.clone());
+        tags_checked(tags)?;
+        store::tag_add(&mut tx, id, &tag).await?;
+        self.commit(tx, Action::Updated, "project", id).await
     }
 
     pub(crate) async fn project_tag_remove(&self, id: &str, tag: &str) -> Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = self.tags_write(id).await?;
         if store::tag_remove(&mut tx, id, tag).await? == 0 {
             return Err(missing("project tag", tag));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Updated, "project", id).await
     }
 }
 
-async fn parent_check(tx: &mut Tx, project: &Project) -> Result<()> {
+async fn parent_check(tx: &mut Tx, project: &Project, deepest: usize) -> Result<()> {
     let Some(parent_id) = &project.parent_id else { return Ok(()) };
     let parent = store::get(&mut *tx, parent_id).await?.ok_or_else(|| missing("project", parent_id))?;
     if parent.domain_id != project.domain_id {
@@ -167,8 +187,8 @@ async fn parent_check(tx: &mut Tx, project: &Project) -> Result<()> {
     if !parent.enabled {
         return Err(Error::forbidden("The parent project is disabled; enable it first."));
     }
-    if store::parents(tx, parent_id).await?.len() + 2 > DEEPEST {
-        return Err(Error::forbidden(format!("Projects may stand at most {DEEPEST} deep; choose a higher parent.")));
+    if store::parents(tx, parent_id).await?.len() + 2 > deepest {
+        return Err(Error::forbidden(format!("Projects may stand at most {deepest} deep; choose a higher parent.")));
     }
     Ok(())
 }

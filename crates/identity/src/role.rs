@@ -2,10 +2,11 @@
 
 use api::{Error, Page, Result};
 
-use crate::Identity;
+use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing, taken};
 use crate::store::role::{self as store, Implication, Role};
 use crate::store::{Filter, domain};
+use crate::{Identity, immutable};
 
 impl Identity {
     pub(crate) async fn role_find(&self, id: &str) -> Result<Option<Role>> {
@@ -20,13 +21,14 @@ impl Identity {
         Ok(store::list(&self.0.db, filters, page).await?)
     }
 
-    pub(crate) async fn role_create(&self, mut fields: Fields) -> Result<Role> {
+    pub(crate) async fn role_create(&self, mut fields: Fields, domain_id: Option<String>) -> Result<Role> {
         fields.ignore("id");
         let role = Role {
             id: self.0.runtime.ids.hex(),
             name: fields.required("name", 1, 255)?,
-            domain_id: fields.nullable("domain_id", 64)?.flatten(),
+            domain_id,
             description: fields.nullable("description", 255)?.flatten(),
+            options: immutable::options(&mut fields)?,
             extra: fields.into_extra(),
         };
         let mut tx = self.write().await?;
@@ -34,28 +36,30 @@ impl Identity {
             domain::get(&mut tx, id).await?.ok_or_else(|| missing("domain", id))?;
         }
         store::insert(&mut tx, &role).await.map_err(|error| taken(error, "role", &role.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "role", &role.id).await?;
         Ok(role)
     }
 
     pub(crate) async fn role_update(&self, id: &str, mut fields: Fields) -> Result<Role> {
         let mut tx = self.write().await?;
         let mut role = store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        immutable::update("role", id, &mut fields, &mut role.options)?;
         fields.fixed("id", Some(id))?;
         fields.fixed("domain_id", role.domain_id.as_deref())?;
         role.name = fields.text("name", 1, 255)?.unwrap_or(role.name);
         role.description = fields.nullable("description", 255)?.unwrap_or(role.description);
         fields.merge_into(&mut role.extra);
         store::update(&mut tx, &role).await.map_err(|error| taken(error, "role", &role.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "role", id).await?;
         Ok(role)
     }
 
     pub(crate) async fn role_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
-        store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        let role = store::get(&mut tx, id).await?.ok_or_else(|| missing("role", id))?;
+        immutable::delete("role", id, &role.options)?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "role", id).await
     }
 
     pub(crate) async fn implication_list(&self) -> Result<Vec<Implication>> {
@@ -82,7 +86,9 @@ impl Identity {
             return Err(Error::forbidden("A role of another domain cannot be implied."));
         }
         store::imply(&mut tx, prior_id, implied_id).await?;
-        tx.commit().await?;
+        let details = &[("implied_role_id", implied_id)];
+        let change = Change { action: Action::Created, kind: "implied_role", id: prior_id, details };
+        self.commit_change(tx, &change).await?;
         Ok((prior, implied))
     }
 
@@ -91,6 +97,8 @@ impl Identity {
         if store::imply_not(&mut tx, prior_id, implied_id).await? == 0 {
             return Err(missing("implied role", implied_id));
         }
-        Ok(tx.commit().await?)
+        let details = &[("implied_role_id", implied_id)];
+        let change = Change { action: Action::Deleted, kind: "implied_role", id: prior_id, details };
+        self.commit_change(tx, &change).await
     }
 }

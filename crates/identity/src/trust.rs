@@ -3,6 +3,7 @@
 use api::{Error, Result};
 
 use crate::application_credential::RoleRef;
+use crate::audit::Action;
 use crate::fields::{Fields, missing};
 use crate::store::role::Role;
 use crate::store::trust::{self as store, Trust};
@@ -80,13 +81,14 @@ impl Identity {
             }
         }
         store::insert(&mut tx, &trust, &role_ids).await?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "OS-TRUST:trust", &trust.id).await?;
         Ok(trust)
     }
 
     /// How often the trust may be handed on, and whether the client said so itself.
     fn depth(&self, fields: &mut Fields) -> Result<(i64, Option<i64>)> {
         let most = self.0.config.trust.max_redelegation_count;
+        fields.null_is_absent("redelegation_count");
         let asked = fields.number("redelegation_count")?;
         if asked.is_some_and(|asked| asked < 0) {
             return Err(Error::bad_request("redelegation_count must be zero or more."));
@@ -105,6 +107,7 @@ impl Identity {
     }
 
     fn uses(&self, fields: &mut Fields, redelegation_count: i64) -> Result<Option<i64>> {
+        fields.null_is_absent("remaining_uses");
         let uses = fields.number("remaining_uses")?;
         if uses.is_some_and(|uses| uses <= 0) {
             return Err(Error::bad_request("remaining_uses must be a positive integer or null."));
@@ -181,6 +184,6 @@ impl Identity {
         if store::delete(&mut tx, id).await? == 0 {
             return Err(missing("trust", id));
         }
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "OS-TRUST:trust", id).await
     }
 }

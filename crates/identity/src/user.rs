@@ -3,8 +3,9 @@
 use api::{Error, Page, Result};
 
 use crate::Identity;
-use crate::fields::{Fields, missing, taken};
+use crate::audit::Action;
 use crate::authentication::Named;
+use crate::fields::{Fields, missing, taken};
 use crate::store::user::{self as store, Expiry, User};
 use crate::store::{Extra, Filter, application_credential, domain};
 use crate::token::refused;
@@ -47,7 +48,7 @@ impl Identity {
         let mut tx = self.write().await?;
         domain::get(&mut tx, &user.domain_id).await?.ok_or_else(|| missing("domain", &user.domain_id))?;
         store::insert(&mut tx, &user).await.map_err(|error| taken(error, "user", &user.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Created, "user", &user.id).await?;
         Ok(user)
     }
 
@@ -87,7 +88,7 @@ impl Identity {
         user.default_project_id = fields.nullable("default_project_id", 64)?.unwrap_or(user.default_project_id);
         fields.merge_into(&mut user.extra);
         store::update(&mut tx, &user).await.map_err(|error| taken(error, "user", &user.name))?;
-        tx.commit().await?;
+        self.commit(tx, Action::Updated, "user", id).await?;
         Ok(user)
     }
 
@@ -104,13 +105,13 @@ impl Identity {
         }
         self.password_set(&mut tx, &mut user, Some(hash), true).await?;
         store::update(&mut tx, &user).await?;
-        Ok(tx.commit().await?)
+        self.by_user(id).commit(tx, Action::Updated, "user", id).await
     }
 
     pub(crate) async fn user_delete(&self, id: &str) -> Result<()> {
         let mut tx = self.write().await?;
         store::get(&mut tx, id).await?.ok_or_else(|| missing("user", id))?;
         store::delete(&mut tx, id).await?;
-        Ok(tx.commit().await?)
+        self.commit(tx, Action::Deleted, "user", id).await
     }
 }

@@ -121,13 +121,15 @@ impl Network {
     }
 
     /// Starts the loop that takes up changes which a dead process or an absent backend left.
-    pub fn start(&self) {
+    pub async fn start(&self) -> Result<()> {
+        self.quota_start().await?;
         if !self.0.backend.is_fake() {
             self.0.runtime.tasks.spawn_until_stop("network-repair", self.clone().repair_forever());
         }
         if let Backend::Ovn(ovn) = &self.0.backend {
             ovn.start(self);
         }
+        Ok(())
     }
 
     /// The HTTP API, to be nested at `/network`.

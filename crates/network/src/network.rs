@@ -91,7 +91,7 @@ impl Network {
             let project = owner(caller, create.project_id.clone())?;
             create_allowed(caller, &create, &project)?;
             let mut network = self.network_draft(create, &project, write.now)?;
-            quota::claim(&mut write.tx, &project, "network", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &project, "network", 1).await?;
             if network.network_type == "geneve" {
                 network.segmentation_id = Some(self.geneve_claim(&mut write.tx, network.segmentation_id).await?);
             }
@@ -216,6 +216,13 @@ impl Network {
     pub(crate) async fn network_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let network = self.network_for(caller, id, "delete_network").await?;
         let mut write = self.write().await?;
+        // Floating IPs that lead nowhere go with their network.
+        for floating in store::floating_ip::of_network(&mut write.tx, id).await? {
+            if floating.target.is_some() {
+                return Err(in_use(id));
+            }
+            self.floating_ip_remove(&mut write, floating).await?;
+        }
         let ports = store::port::of_networks(&mut write.tx, &[id.to_owned()]).await?;
         let own = |port: &model::Port| [DHCP, DISTRIBUTED].contains(&port.device_owner.as_str());
         if ports.iter().any(|port| !own(port)) {
@@ -238,7 +245,7 @@ impl Network {
             Err(db::Error::ForeignKey) => return Err(in_use(id)),
             Err(error) => return Err(error.into()),
         }
-        quota::count(&mut write.tx, &network.standard.project_id, "network", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &network.standard.project_id, "network", -1).await?;
         write.changed(Kind::Network, id);
         self.commit(write).await
     }

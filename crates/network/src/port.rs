@@ -196,7 +196,7 @@ impl Network {
             per_network.entry(draft.port.network_id.clone()).or_default().push(index);
         }
         for (project, count) in per_project {
-            quota::claim(&mut write.tx, &project, "port", count).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &project, "port", count).await?;
         }
         let network_ids: Vec<String> = per_network.keys().cloned().collect();
         let mut subnets: BTreeMap<String, Vec<Subnet>> = BTreeMap::new();
@@ -398,7 +398,7 @@ impl Network {
     /// Deletes a port of any kind, and gives back what it holds.
     pub(crate) async fn port_remove(&self, write: &mut Write, port: &Port) -> Result<()> {
         let id = &port.standard.id;
-        quota::count(&mut write.tx, &port.standard.project_id, "port", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &port.standard.project_id, "port", -1).await?;
         self.floating_ips_release(write, port, |_| true).await?;
         let pools: BTreeSet<String> = port.fixed_ips.iter().map(|ip| ip.subnet_id.clone()).collect();
         store::pool::lock(&mut write.tx, &pools).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{Error, Result};
 use db::Tx;
-use identity::Caller;
+use identity::{Caller, Identity, LimitModel};
 
 use crate::access::{conflict, of_project};
 use crate::{Network, store};
@@ -41,42 +41,102 @@ pub(crate) struct Update {
     quotas: BTreeMap<String, i64>,
 }
 
-fn with_defaults(given: &BTreeMap<String, i64>) -> BTreeMap<String, i64> {
-    DEFAULTS.iter().map(|(name, quota)| ((*name).to_owned(), given.get(*name).copied().unwrap_or(*quota))).collect()
+/// What counts for every quota: what this service was told for the project, else what identity was told for it, else
+/// identity's registered limits, else what is built in.
+fn with_defaults(given: &BTreeMap<String, i64>, unified: &identity::Limits) -> BTreeMap<String, i64> {
+    let quota = |name: &str, default: i64| {
+        let found = given.get(name).or_else(|| unified.project.get(name)).or_else(|| unified.default.get(name));
+        found.copied().unwrap_or(default)
+    };
+    DEFAULTS.iter().map(|(name, default)| ((*name).to_owned(), quota(name, *default))).collect()
 }
+
+/// The type of this service, by which identity knows its limits.
+const SERVICE: &str = "network";
 
 /// Counts `count` new ones against the project's quota, in the transaction that makes them. What belongs to no
 /// project is not counted.
-pub(crate) async fn claim(tx: &mut Tx, project_id: &str, resource: &str, count: i64) -> Result<()> {
+pub(crate) async fn claim(
+    tx: &mut Tx,
+    identity: &Identity,
+    project_id: &str,
+    resource: &str,
+    count: i64,
+) -> Result<()> {
     if project_id.is_empty() || count == 0 {
         return Ok(());
     }
-    let default = DEFAULTS.iter().find(|(name, _)| *name == resource).map_or(-1, |(_, quota)| *quota);
-    let limit = store::quota::given(&mut *tx, project_id).await?.get(resource).copied().unwrap_or(default);
+    let unified = identity.limits(&mut *tx, SERVICE, project_id).await?;
+    if let Some(domain_id) = &unified.domain_id {
+        let limit = unified.domain.get(resource).copied().unwrap_or(-1);
+        if !count_domain(tx, identity, domain_id, resource, count, limit).await? {
+            return Err(exceeded(
+                resource,
+                &format!("The projects of the domain {domain_id} may have {limit} together"),
+            ));
+        }
+    }
+    let given = store::quota::given(&mut *tx, project_id).await?;
+    let limit = with_defaults(&given, &unified).get(resource).copied().unwrap_or(-1);
     if store::quota::count(tx, project_id, resource, count, limit).await? {
         return Ok(());
     }
-    Err(conflict(
-        "OverQuota",
-        format!(
-            "Quota exceeded for resources: ['{resource}']. The project may have {limit}; delete some or ask for a larger quota."
-        ),
-    ))
+    Err(exceeded(resource, &format!("The project may have {limit}")))
+}
+
+fn exceeded(resource: &str, why: &str) -> Error {
+    let text = format!("Quota exceeded for resources: ['{resource}']. {why}; delete some or ask for a larger quota.");
+    conflict("OverQuota", text)
 }
 
 /// Counts what is made without being asked for, or what is gone.
-pub(crate) async fn count(tx: &mut Tx, project_id: &str, resource: &str, count: i64) -> Result<()> {
-    if !project_id.is_empty() && count != 0 {
-        store::quota::count(tx, project_id, resource, count, -1).await?;
+pub(crate) async fn count(
+    tx: &mut Tx,
+    identity: &Identity,
+    project_id: &str,
+    resource: &str,
+    count: i64,
+) -> Result<()> {
+    if project_id.is_empty() || count == 0 {
+        return Ok(());
     }
+    if identity.limit_model() == LimitModel::StrictTwoLevel
+        && let Some(domain_id) = identity.limits(&mut *tx, SERVICE, project_id).await?.domain_id
+    {
+        count_domain(tx, identity, &domain_id, resource, count, -1).await?;
+    }
+    store::quota::count(tx, project_id, resource, count, -1).await?;
     Ok(())
 }
+
+/// Counts for all projects of a domain together, under the strict two-level model. The count starts with what they use
+/// at that moment.
+async fn count_domain(
+    tx: &mut Tx,
+    identity: &Identity,
+    domain_id: &str,
+    resource: &str,
+    count: i64,
+    limit: i64,
+) -> Result<bool> {
+    let owner = format!("{DOMAIN_OWNER}{domain_id}");
+    if !store::quota::used(&mut *tx, &owner).await?.contains_key(resource) {
+        let projects = identity.project_ids_in_domain(&mut *tx, domain_id).await?;
+        let used = store::quota::sum(tx, &projects, resource).await?;
+        store::quota::start(tx, &owner, resource, used).await?;
+    }
+    Ok(store::quota::count(tx, &owner, resource, count, limit).await?)
+}
+
+/// What the owner of a domain's counts begins with.
+const DOMAIN_OWNER: &str = "domain/";
 
 impl Network {
     /// The project's quotas.
     pub(crate) async fn quota_show(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, i64>> {
         caller.allow("get_quota", &of_project(project_id))?;
-        Ok(with_defaults(&store::quota::given(&self.0.db, project_id).await?))
+        let unified = self.unified(project_id).await?;
+        Ok(with_defaults(&store::quota::given(&self.0.db, project_id).await?, &unified))
     }
 
     /// The project's quotas and what is used of them.
@@ -93,9 +153,24 @@ impl Network {
     }
 
     /// The default quotas.
-    pub(crate) fn quota_defaults(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, i64>> {
+    pub(crate) async fn quota_defaults(&self, caller: &Caller, project_id: &str) -> Result<BTreeMap<String, i64>> {
         caller.allow("get_quota", &of_project(project_id))?;
-        Ok(with_defaults(&BTreeMap::new()))
+        let unified = identity::Limits { project: BTreeMap::new(), ..self.unified(project_id).await? };
+        Ok(with_defaults(&BTreeMap::new(), &unified))
+    }
+
+    async fn unified(&self, project_id: &str) -> Result<identity::Limits> {
+        self.0.identity.limits(&self.0.db, SERVICE, project_id).await
+    }
+
+    /// Under the flat model nothing counts by domain; what was counted under another would be wrong later.
+    pub(crate) async fn quota_start(&self) -> Result<()> {
+        if self.0.identity.limit_model() == LimitModel::Flat {
+            let mut tx = self.0.db.begin().await?;
+            store::quota::forget(&mut tx, DOMAIN_OWNER).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// Every project with quotas of its own.
@@ -105,7 +180,12 @@ impl Network {
         for row in store::quota::all(&self.0.db).await? {
             given.entry(row.project_id).or_default().insert(row.resource, row.quota);
         }
-        Ok(given.into_iter().map(|(project, quotas)| (project, with_defaults(&quotas))).collect())
+        let mut all = Vec::new();
+        for (project, quotas) in given {
+            let unified = self.unified(&project).await?;
+            all.push((project, with_defaults(&quotas, &unified)));
+        }
+        Ok(all)
     }
 
     /// Gives the project quotas of its own; -1 is without limit.

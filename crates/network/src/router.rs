@@ -46,7 +46,8 @@ pub(crate) struct Update {
     admin_state_up: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     external_gateway_info: Option<Option<GatewayRequest>>,
-    routes: Option<Vec<Route>>,
+    #[serde(deserialize_with = "nullable")]
+    routes: Option<Option<Vec<Route>>>,
 }
 
 /// A subnet or a port to connect a router to.
@@ -106,7 +107,7 @@ impl Network {
             if let Some(zone) = hints.into_iter().find(|zone| **zone != self.0.options.availability_zone) {
                 return Err(missing("AvailabilityZoneNotFound", "AvailabilityZone", zone));
             }
-            quota::claim(&mut write.tx, &project, "router", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &project, "router", 1).await?;
             let mut router = Router {
                 standard: self.standard(&project, create.name, create.description, write.now)?,
                 admin_state_up: create.admin_state_up.unwrap_or(true),
@@ -143,7 +144,7 @@ impl Network {
         let mut router = self.router_locked(&mut write, id).await?;
         router.standard.rename(update.name, update.description)?;
         router.admin_state_up = update.admin_state_up.unwrap_or(router.admin_state_up);
-        if let Some(routes) = update.routes {
+        if let Some(routes) = update.routes.map(Option::unwrap_or_default) {
             for route in &routes {
                 crate::subnet::route_check(route)?;
             }
@@ -255,7 +256,7 @@ impl Network {
         self.gateway_clear(&mut write, &mut router).await?;
         store::tag::clear(&mut write.tx, id).await?;
         store::delete(&mut write.tx, "network_routers", "id", id).await?;
-        quota::count(&mut write.tx, &router.standard.project_id, "router", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &router.standard.project_id, "router", -1).await?;
         write.changed(Kind::Router, id);
         self.commit(write).await
     }

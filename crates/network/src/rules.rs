@@ -3,7 +3,7 @@ use policy::Rule;
 use crate::operations as op;
 
 const fn rule(name: &'static str, check: &'static str, description: &'static str, operations: op::Operations) -> Rule {
-    Rule { name, check, description, operations, scopes: &[] }
+    Rule { name, check, description, operations, scopes: &[policy::Scope::Project] }
 }
 
 const ADMIN: &str = "rule:context_is_admin";

@@ -132,7 +132,7 @@ impl Network {
                 return Err(default_name());
             }
             self.default_group_ensure(&mut write, &project).await?;
-            quota::claim(&mut write.tx, &project, "security_group", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &project, "security_group", 1).await?;
             let mut group = SecurityGroup {
                 standard: self.standard(&project, create.name, create.description, write.now)?,
                 stateful: create.stateful.unwrap_or(true),
@@ -174,7 +174,7 @@ impl Network {
 
     async fn rules_insert(&self, write: &mut Write, rules: &[SecurityRule]) -> Result<()> {
         for rule in rules {
-            quota::count(&mut write.tx, &rule.standard.project_id, "security_group_rule", 1).await?;
+            quota::count(&mut write.tx, &self.0.identity, &rule.standard.project_id, "security_group_rule", 1).await?;
             store::security_group::rule_create(&mut write.tx, rule, &meaning(rule)).await?;
         }
         Ok(())
@@ -201,7 +201,7 @@ impl Network {
             let made = store::security_group::default_of(&mut write.tx, project).await?;
             return made.ok_or_else(|| Error::unavailable("The default security group is being made; try again."));
         }
-        quota::count(&mut write.tx, project, "security_group", 1).await?;
+        quota::count(&mut write.tx, &self.0.identity, project, "security_group", 1).await?;
         group.rules = self.first_rules(&group, write.now)?;
         self.rules_insert(write, &group.rules).await?;
         write.changed(Kind::SecurityGroup, &group.standard.id);
@@ -251,7 +251,7 @@ impl Network {
             write.changed(Kind::SecurityGroup, &rule.group_id);
         }
         for (project, count) in gone {
-            quota::count(&mut write.tx, &project, "security_group_rule", -count).await?;
+            quota::count(&mut write.tx, &self.0.identity, &project, "security_group_rule", -count).await?;
         }
         store::tag::clear(&mut write.tx, id).await?;
         match store::delete(&mut write.tx, "network_security_groups", "id", id).await {
@@ -260,7 +260,7 @@ impl Network {
             Err(db::Error::ForeignKey) => return Err(in_use(id, "one made at this moment")),
             Err(error) => return Err(error.into()),
         }
-        quota::count(&mut write.tx, &group.standard.project_id, "security_group", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &group.standard.project_id, "security_group", -1).await?;
         write.changed(Kind::SecurityGroup, id);
         self.commit(write).await
     }
@@ -307,7 +307,7 @@ impl Network {
         }
         let mut write = self.write().await?;
         for rule in &drafts {
-            quota::claim(&mut write.tx, &rule.standard.project_id, "security_group_rule", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &rule.standard.project_id, "security_group_rule", 1).await?;
             if !store::security_group::rule_create(&mut write.tx, rule, &meaning(rule)).await? {
                 return Err(conflict(
                     "SecurityGroupRuleExists",
@@ -326,7 +326,7 @@ impl Network {
         if store::delete(&mut write.tx, "network_security_rules", "id", id).await? == 0 {
             return Err(rule_not_found(id));
         }
-        quota::count(&mut write.tx, &rule.standard.project_id, "security_group_rule", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &rule.standard.project_id, "security_group_rule", -1).await?;
         self.group_touched(&mut write, &rule.group_id).await?;
         self.commit(write).await
     }
@@ -452,20 +452,22 @@ fn ports_check(protocol: Option<&str>, min: Option<i64>, max: Option<i64>) -> Re
                 }
             }
             match (min, max) {
-                (None, Some(_)) => {
-                    Err(Error::bad_request("An ICMP code (port-range-max) needs an ICMP type (port-range-min).")
-                        .with_code("SecurityGroupMissingIcmpType"))
-                }
+                (None, Some(_)) => Err(Error::bad_request(
+                    "ICMP type (port-range-min) is missing; ICMP code (port-range-max) needs it.",
+                )
+                .with_code("SecurityGroupMissingIcmpType")),
                 _ => Ok(()),
             }
         }
-        Some(6 | 17 | 33 | 132 | 136) => match (min, max) {
-            (Some(min), Some(max)) if 1 <= min && min <= max && max <= 65_535 => Ok(()),
-            (Some(min), Some(max)) => {
-                bad(format!("Invalid port range {min} to {max}: both must be 1 to 65535, the lower one first."))
+        Some(6 | 17 | 33 | 132 | 136) => {
+            if let Some(port) = [min, max].into_iter().flatten().find(|port| !(1..=65_535).contains(port)) {
+                return bad(format!("Invalid value for port {port}; it must be 1 to 65535."));
             }
-            _ => bad("For TCP and UDP give both port_range_min and port_range_max, or neither.".to_owned()),
-        },
+            match (min, max) {
+                (Some(min), Some(max)) if min <= max => Ok(()),
+                _ => bad("For TCP and UDP, port_range_min must be <= port_range_max; give both or neither.".to_owned()),
+            }
+        }
         Some(_) => Err(Error::bad_request("This protocol has no ports; leave out port_range_min and port_range_max.")
             .with_code("SecurityGroupInvalidProtocolForPort")),
     }

@@ -85,7 +85,7 @@ impl Network {
         for subnet in &mut drafts {
             subnet.standard.created_at = write.now;
             subnet.standard.updated_at = write.now;
-            quota::claim(&mut write.tx, &subnet.standard.project_id, "subnet", 1).await?;
+            quota::claim(&mut write.tx, &self.0.identity, &subnet.standard.project_id, "subnet", 1).await?;
             // Also makes others wait who add a subnet to this network.
             if !store::update(&mut write.tx, "networks", &subnet.network_id, write.now, Vec::new()).await? {
                 return Err(crate::network::not_found(&subnet.network_id));
@@ -192,7 +192,7 @@ impl Network {
         let subnet = self.subnet_for(caller, id, "delete_subnet").await?;
         let mut write = self.write().await?;
         store::pool::lock(&mut write.tx, &[id.to_owned()].into()).await?;
-        if let Some(port) = store::subnet::user(&mut write.tx, id).await? {
+        if let Some(port) = store::subnet::user(&mut write.tx, &subnet).await? {
             return Err(conflict(
                 "SubnetInUse",
                 format!(
@@ -200,12 +200,17 @@ impl Network {
                 ),
             ));
         }
+        for port in store::port::of_networks(&mut write.tx, std::slice::from_ref(&subnet.network_id)).await? {
+            if port.fixed_ips.iter().any(|ip| ip.subnet_id == id) {
+                self.port_changed(&mut write, &port);
+            }
+        }
         self.subnet_remove(&mut write, &subnet).await?;
         store::update(&mut write.tx, "networks", &subnet.network_id, write.now, Vec::new()).await?;
         self.commit(write).await
     }
 
-    /// Deletes a subnet on which only the service's own ports have addresses.
+    /// Deletes a subnet whose addresses no port needs.
     pub(crate) async fn subnet_remove(&self, write: &mut Write, subnet: &Subnet) -> Result<()> {
         let id = &subnet.standard.id;
         store::delete(&mut write.tx, "network_addresses", "subnet_id", id).await?;
@@ -214,7 +219,7 @@ impl Network {
             return Err(subnet_not_found(id));
         }
         store::pool::delete(&mut write.tx, id).await?;
-        quota::count(&mut write.tx, &subnet.standard.project_id, "subnet", -1).await?;
+        quota::count(&mut write.tx, &self.0.identity, &subnet.standard.project_id, "subnet", -1).await?;
         write.changed_in(Kind::Subnet, id, &subnet.network_id);
         Ok(())
     }

@@ -11,7 +11,7 @@ const fn rule(
     description: &'static str,
     operations: &'static [(&'static str, &'static str)],
 ) -> Rule {
-    Rule { name, check, description, operations, scopes: &[] }
+    Rule { name, check, description, operations, scopes: &[policy::Scope::Project] }
 }
 
 /// The rules of placement and their defaults.
@@ -168,5 +168,11 @@ pub const RULES: &[Rule] = &[
         OPERATOR,
         "Search for providers that can give what is asked",
         &[("GET", "/allocation_candidates")],
+    ),
+    rule(
+        "placement:reshaper:reshape",
+        OPERATOR,
+        "Move inventories between providers together with what is allocated of them",
+        &[("POST", "/reshaper")],
     ),
 ];

@@ -284,6 +284,43 @@ impl<'p> Evaluation<'p, '_> {
     }
 }
 
+/// One part of a rule, and whether it was met: a line of an explanation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// How far inside the rule that was asked for.
+    pub depth: usize,
+    /// The part's text; of a referred rule `rule:NAME`.
+    pub text: String,
+    /// Whether it was met.
+    pub met: bool,
+}
+
+impl<'p> Evaluation<'p, '_> {
+    /// Every part of the rule at an index, even those that did not matter any more.
+    pub(crate) fn explain(self, index: usize, depth: usize, parts: &mut Vec<Part>) {
+        self.explain_check(index, &self.rules[index].check, depth, parts);
+    }
+
+    fn explain_check(self, rule: usize, check: &'p Check, depth: usize, parts: &mut Vec<Part>) {
+        let met = self.check(rule, check).allowed;
+        let text = match check {
+            Check::All(_) => "all of".to_owned(),
+            Check::Any(_) => "any of".to_owned(),
+            Check::Not(_) => "not".to_owned(),
+            other => other.to_string(),
+        };
+        parts.push(Part { depth, text, met });
+        match check {
+            Check::All(checks) | Check::Any(checks) => {
+                checks.iter().for_each(|check| self.explain_check(rule, check, depth + 1, parts));
+            }
+            Check::Not(inner) => self.explain_check(rule, inner, depth + 1, parts),
+            Check::Rule(Reference { index: Some(index), .. }) => self.explain(*index, depth + 1, parts),
+            Check::Always | Check::Never | Check::Role(_) | Check::Rule(_) | Check::Equal(..) => {}
+        }
+    }
+}
+
 impl Check {
     /// How many checks stand inside one another.
     pub(crate) fn depth(&self) -> usize {

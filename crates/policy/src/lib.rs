@@ -37,7 +37,7 @@ mod parse;
 mod request;
 mod rules;
 
-pub use check::{Attribute, Check, Left, Reference, Template};
+pub use check::{Attribute, Check, Left, Part, Reference, Template};
 pub use request::{Credentials, Target, Value};
 pub use rules::{Decision, Policy, Reason, RuleInfo};
 

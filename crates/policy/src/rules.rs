@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde_yaml_ng::Value as Yaml;
 
-use crate::check::Evaluation;
+use crate::check::{Evaluation, Part};
 use crate::parse::check_from_yaml;
 use crate::{Check, Credentials, Error, Problem, Rule, Scope, Target};
 
@@ -126,6 +126,14 @@ impl Policy {
             decided_by: &self.entries[verdict.rule].name,
             reason: Reason::Check(verdict.check),
         }
+    }
+
+    /// The parts of a rule with what each of them says of a request, for people who ask why; `None` for no rule.
+    pub fn explain(&self, rule_name: &str, credentials: &Credentials<'_>, target: &Target<'_>) -> Option<Vec<Part>> {
+        let index = *self.names.get(rule_name)?;
+        let mut parts = Vec::new();
+        Evaluation { rules: &self.entries, credentials, target }.explain(index, 0, &mut parts);
+        Some(parts)
     }
 
     /// All rules: the declared ones in the order of their declaration, then helpers of the override file.

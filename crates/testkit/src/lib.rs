@@ -92,6 +92,11 @@ impl TestCloud {
         self.dir.path()
     }
 
+    /// How many statements the cloud has run outside transactions.
+    pub fn reads(&self) -> u64 {
+        self.cloud.db().reads()
+    }
+
     /// Waits until no durable work is open.
     pub async fn settle(&self) {
         let settled = async {

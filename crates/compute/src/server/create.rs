@@ -11,8 +11,9 @@ use policy::Target;
 use serde_json::{Map, Value};
 
 use super::{Flavor, Image, Server, Wanted, work_target};
+use crate::quota::{self, Owner};
 use crate::work::create::ServerCreate;
-use crate::{Compute, hostname, quota, state, store};
+use crate::{Compute, hostname, state, store};
 
 /// How long a server may take to come up before it counts as failed.
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -98,7 +99,7 @@ impl Compute {
         let count = self.count_of(order, &template).await?;
         let now = template.created_at;
         let mut tx = deps.db.begin().await?;
-        quota::claim(&mut tx, &project_id, &template.flavor.0.quota(count)).await?;
+        quota::claim(&mut tx, &deps.identity, &project_id, &template.flavor.0.quota(count)).await?;
         let last = store::servers::numbers_take(&mut tx, count).await?;
         let mut first = None;
         for index in 0..count {
@@ -127,7 +128,7 @@ impl Compute {
         if order.min_count == order.max_count {
             return Ok(order.max_count);
         }
-        let limits = quota::limits(self.db(), &template.project_id).await?;
+        let limits = self.quota_limits(Owner::Project(&template.project_id)).await?;
         let usages = quota::usages(self.db(), &template.project_id).await?;
         let each = template.flavor.0.quota(1);
         let fits = each.iter().filter(|(_, each)| *each > 0).filter_map(|(resource, each)| {
@@ -243,7 +244,7 @@ impl Compute {
     }
 
     pub(crate) async fn metadata_limit(&self, project_id: &str) -> Result<i64> {
-        let limits = quota::limits(self.db(), project_id).await?;
+        let limits = self.quota_limits(Owner::Project(project_id)).await?;
         Ok(limits.get("metadata_items").copied().unwrap_or(-1))
     }
 

@@ -17,13 +17,15 @@ db::row! {
     }
 }
 
-/// Who claims one resource, and where its limit is looked up: the first of `limited_by` that has one, then `built_in`.
+/// Who claims one resource, and where its limit is looked up: the first two of `limited_by` that have one, then
+/// `unified`, the third of `limited_by`, `built_in`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Claim<'a> {
     pub(crate) owner_id: &'a str,
     pub(crate) resource: &'a str,
     pub(crate) amount: i64,
     pub(crate) limited_by: [&'a str; 3],
+    pub(crate) unified: Option<i64>,
     pub(crate) built_in: i64,
 }
 
@@ -39,6 +41,7 @@ pub(crate) async fn usage_claim(tx: &mut Tx, claim: Claim<'_>) -> Result<bool> {
          AND used + $3 <= (SELECT CASE WHEN most < 0 THEN 9223372036854775807 ELSE most END FROM (
              SELECT COALESCE((SELECT most FROM compute_quotas WHERE owner_id = $4 AND resource = $2),
                              (SELECT most FROM compute_quotas WHERE owner_id = $5 AND resource = $2),
+                             $8,
                              (SELECT most FROM compute_quotas WHERE owner_id = $6 AND resource = $2),
                              $7) AS most) AS limits)")
     .bind(claim.owner_id)
@@ -48,6 +51,7 @@ pub(crate) async fn usage_claim(tx: &mut Tx, claim: Claim<'_>) -> Result<bool> {
     .bind(second)
     .bind(third)
     .bind(claim.built_in)
+    .bind(claim.unified)
     .execute(&mut *tx)
     .await?;
     Ok(claimed == 1)
@@ -61,6 +65,47 @@ pub(crate) async fn usage_release(tx: &mut Tx, owner_id: &str, resource: &str, a
     .bind(amount)
     .execute(tx)
     .await
+}
+
+pub(crate) async fn usage_exists(on: impl Into<On<'_>>, owner_id: &str, resource: &str) -> Result<bool> {
+    let found: Option<i64> = sql("SELECT used FROM compute_usages WHERE owner_id = $1 AND resource = $2")
+        .bind(owner_id)
+        .bind(resource)
+        .optional(on)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Begins to count, unless somebody else did meanwhile.
+pub(crate) async fn usage_start(tx: &mut Tx, owner_id: &str, resource: &str, used: i64) -> Result<u64> {
+    sql("INSERT INTO compute_usages (owner_id, resource, used) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(owner_id)
+        .bind(resource)
+        .bind(used)
+        .execute(tx)
+        .await
+}
+
+/// What several owners use together.
+pub(crate) async fn usages_sum(tx: &mut Tx, owners: &[String], resource: &str) -> Result<i64> {
+    let mut sum = 0;
+    // As many parameters as every engine takes.
+    for owners in owners.chunks(1000) {
+        let mut sql = sql("SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) FROM compute_usages WHERE resource = $1");
+        sql = sql.bind(resource);
+        sql.push(" AND owner_id IN ").push_list(owners);
+        sum += sql.one::<i64>(&mut *tx).await?;
+    }
+    Ok(sum)
+}
+
+/// Forgets what the owners use whose names begin so; the beginning ends with a slash.
+pub(crate) async fn usages_forget(tx: &mut Tx, beginning: &str) -> Result<u64> {
+    sql("DELETE FROM compute_usages WHERE owner_id > $1 AND owner_id < $2")
+        .bind(beginning)
+        .bind(format!("{}0", beginning.trim_end_matches('/')))
+        .execute(tx)
+        .await
 }
 
 pub(crate) async fn usages_list(on: impl Into<On<'_>>, owner_id: &str) -> Result<Vec<Usage>> {

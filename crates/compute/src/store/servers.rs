@@ -216,3 +216,16 @@ pub(crate) async fn servers_of_host(db: &Db, host: &str) -> Result<Vec<Placed>> 
     .all(db)
     .await
 }
+
+db::row! {
+    /// A server and the node that it is on.
+    #[derive(Debug, Clone)]
+    pub(crate) struct OnNode { pub(crate) host: String, pub(crate) id: String, pub(crate) name: String }
+}
+
+/// The servers of several nodes, oldest first.
+pub(crate) async fn servers_of_hosts(db: &Db, hosts: &[&str]) -> Result<Vec<OnNode>> {
+    let mut select = sql("SELECT host, id, name FROM servers WHERE deleted_at IS NULL AND host IN ");
+    select.push_list(hosts.iter().copied()).push(" ORDER BY number");
+    select.all(db).await
+}

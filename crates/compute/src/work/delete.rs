@@ -88,7 +88,9 @@ impl Step<ServerDelete> for Forget {
         };
         let mut tx = compute.db().begin().await?;
         if store::servers::server_bury(&mut tx, &server.id, compute.runtime().clock.now()).await? {
-            quota::release(&mut tx, &server.project_id, &server.flavor.0.quota(1)).await.map_err(retry)?;
+            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &server.flavor.0.quota(1))
+                .await
+                .map_err(retry)?;
         }
         tx.commit().await?;
         Ok(())

@@ -29,6 +29,7 @@ pub struct Cloud {
     pub reader: User,
     /// A member of another project.
     pub stranger: User,
+    pub identity: Identity,
     router: Router,
     dirs_kept: Vec<tempfile::TempDir>,
 }
@@ -88,7 +89,7 @@ impl Cloud {
         let reader = user(&db, &identity, "rita", "red", "reader").await;
         let stranger = user(&db, &identity, "sam", "blue", "member").await;
         let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
-        let compute = compute(&db, &runtime, identity, placement.clone(), dir.path()).await;
+        let compute = compute(&db, &runtime, identity.clone(), placement.clone(), dir.path()).await;
         Self {
             router: compute.router(),
             compute,
@@ -99,6 +100,7 @@ impl Cloud {
             member,
             reader,
             stranger,
+            identity,
             dirs_kept: vec![dir],
         }
     }

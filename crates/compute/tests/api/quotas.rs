@@ -1,23 +1,38 @@
 use std::sync::Arc;
 
 use compute::quota;
+use db::sql;
 use db::testing::each_engine;
+use identity::{Identity, LimitModel};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::cloud::Cloud;
 
+fn schema() -> Vec<db::Migration> {
+    [identity::MIGRATIONS, compute::MIGRATIONS].concat()
+}
+
+/// Identity over a database, without anything else.
+fn identity(db: &db::Db, keys: &std::path::Path, limit_model: LimitModel) -> Identity {
+    let policy = Arc::new(policy::Policy::new(&[identity::BASE_RULES, identity::RULES]).unwrap());
+    let options = identity::Options { limit_model, ..identity::Options::new(keys) };
+    Identity::new(db.clone(), runtime::Runtime::default(), policy, options).unwrap()
+}
+
 #[tokio::test]
 async fn of_200_claims_at_once_exactly_as_many_succeed_as_fit() {
-    each_engine(compute::MIGRATIONS, async |db| {
+    each_engine(&schema(), async |db| {
+        let keys = tempfile::tempdir().unwrap();
+        let identity = identity(&db, keys.path(), LimitModel::Flat);
         let db = Arc::new(db);
         let wanted = [("instances", 1), ("ram", 512), ("cores", 2)];
         let mut claims = JoinSet::new();
         for _ in 0..200 {
-            let db = Arc::clone(&db);
+            let (db, identity) = (Arc::clone(&db), identity.clone());
             claims.spawn(async move {
                 let mut tx = db.begin().await.unwrap();
-                match quota::claim(&mut tx, "red", &wanted).await {
+                match quota::claim(&mut tx, &identity, "red", &wanted).await {
                     Ok(()) => tx.commit().await.map(|()| None).unwrap(),
                     Err(error) => Some(error),
                 }
@@ -37,10 +52,10 @@ async fn of_200_claims_at_once_exactly_as_many_succeed_as_fit() {
 
         let mut releases = JoinSet::new();
         for _ in 0..10 {
-            let db = Arc::clone(&db);
+            let (db, identity) = (Arc::clone(&db), identity.clone());
             releases.spawn(async move {
                 let mut tx = db.begin().await.unwrap();
-                quota::release(&mut tx, "red", &wanted).await.unwrap();
+                quota::release(&mut tx, &identity, "red", &wanted).await.unwrap();
                 tx.commit().await.unwrap();
             });
         }
@@ -53,9 +68,11 @@ async fn of_200_claims_at_once_exactly_as_many_succeed_as_fit() {
 
 #[tokio::test]
 async fn a_refused_claim_leaves_nothing() {
-    each_engine(compute::MIGRATIONS, async |db| {
+    each_engine(&schema(), async |db| {
+        let keys = tempfile::tempdir().unwrap();
+        let identity = identity(&db, keys.path(), LimitModel::Flat);
         let mut tx = db.begin().await.unwrap();
-        let refusal = quota::claim(&mut tx, "red", &[("cores", 1), ("ram", 60_000)]).await.unwrap_err();
+        let refusal = quota::claim(&mut tx, &identity, "red", &[("cores", 1), ("ram", 60_000)]).await.unwrap_err();
         assert!(
             refusal.message.starts_with("Quota exceeded for ram: Requested 60000, but already used 0 of 51200 ram")
         );
@@ -120,7 +137,7 @@ async fn limits_are_changed_by_administrators_only() {
 async fn no_limit_is_set_below_what_is_used_unless_forced() {
     let cloud = Cloud::new().await;
     let mut tx = cloud.db.begin().await.unwrap();
-    quota::claim(&mut tx, "red", &[("cores", 4)]).await.unwrap();
+    quota::claim(&mut tx, &cloud.identity, "red", &[("cores", 4)]).await.unwrap();
     tx.commit().await.unwrap();
     let put = "PUT /v2.1/os-quota-sets/red";
     cloud.ask(&cloud.admin, "2.57", put, json!({"quota_set": {"cores": 3}})).await.expect(400);
@@ -149,7 +166,7 @@ async fn defaults_are_changed_through_the_class() {
 async fn limits_say_what_is_used() {
     let cloud = Cloud::new().await;
     let mut tx = cloud.db.begin().await.unwrap();
-    quota::claim(&mut tx, "red", &[("instances", 1), ("cores", 4), ("ram", 512)]).await.unwrap();
+    quota::claim(&mut tx, &cloud.identity, "red", &[("instances", 1), ("cores", 4), ("ram", 512)]).await.unwrap();
     tx.commit().await.unwrap();
     let limits = cloud.get(&cloud.reader, "2.1", "/v2.1/limits").await.expect(200);
     let absolute = &limits["limits"]["absolute"];
@@ -162,4 +179,99 @@ async fn limits_say_what_is_used() {
     cloud.get(&cloud.stranger, "2.57", "/v2.1/limits?tenant_id=red").await.expect(403);
     let seen = cloud.get(&cloud.admin, "2.57", "/v2.1/limits?tenant_id=red").await.expect(200);
     assert_eq!(seen["limits"]["absolute"]["totalRAMUsed"], 512);
+}
+
+/// Registers that everybody may have `default` servers.
+async fn register(db: &db::Db, default: i64) {
+    let mut tx = db.begin().await.unwrap();
+    for text in [
+        "INSERT INTO identity_domains (id, name, description, enabled, extra) VALUES ('d', 'd', '', TRUE, '{}')",
+        "INSERT INTO identity_projects (id, domain_id, name, description, enabled, extra)
+         VALUES ('red', 'd', 'red', '', TRUE, '{}')",
+        "INSERT INTO identity_projects (id, domain_id, name, description, enabled, extra)
+         VALUES ('blue', 'd', 'blue', '', TRUE, '{}')",
+        "INSERT INTO identity_services (id, kind, name, enabled, extra) VALUES ('nova', 'compute', 'nova', TRUE, '{}')",
+    ] {
+        sql(text).execute(&mut tx).await.unwrap();
+    }
+    sql("INSERT INTO identity_registered_limits (id, service_id, resource_name, default_limit)
+         VALUES ('r', 'nova', 'servers', $1)")
+    .bind(default)
+    .execute(&mut tx)
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn under_the_strict_model_the_projects_of_a_domain_have_its_limit_together() {
+    each_engine(&schema(), async |db| {
+        let keys = tempfile::tempdir().unwrap();
+        let flat = identity(&db, keys.path(), LimitModel::Flat);
+        let strict = identity(&db, keys.path(), LimitModel::StrictTwoLevel);
+        register(&db, 10).await;
+        // What was claimed before counts too.
+        let mut tx = db.begin().await.unwrap();
+        quota::claim(&mut tx, &flat, "red", &[("instances", 3)]).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut claims = JoinSet::new();
+        for number in 0..40 {
+            let (db, identity) = (db.clone(), strict.clone());
+            claims.spawn(async move {
+                let mut tx = db.begin().await.unwrap();
+                let project = if number % 2 == 0 { "red" } else { "blue" };
+                let claimed = quota::claim(&mut tx, &identity, project, &[("instances", 1)]).await;
+                if claimed.is_ok() {
+                    tx.commit().await.unwrap();
+                }
+                claimed
+            });
+        }
+        let answers = claims.join_all().await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 7);
+        let refused = answers.into_iter().find_map(Result::err).unwrap();
+        assert!(refused.message.contains("the projects of the domain d may have 10 together"), "{refused}");
+        let mut tx = db.begin().await.unwrap();
+        quota::release(&mut tx, &strict, "red", &[("instances", 3)]).await.unwrap();
+        quota::claim(&mut tx, &strict, "blue", &[("instances", 3)]).await.unwrap();
+        assert!(quota::claim(&mut tx, &strict, "red", &[("instances", 1)]).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_come_from_identity_where_nothing_is_set_here() {
+    let cloud = Cloud::new().await;
+    let services =
+        sql("SELECT id FROM identity_services WHERE kind = 'compute'").all::<String>(&cloud.db).await.unwrap();
+    assert!(services.is_empty());
+    let mut tx = cloud.db.begin().await.unwrap();
+    for text in [
+        "INSERT INTO identity_services (id, kind, name, enabled, extra) VALUES ('nova', 'compute', 'nova', TRUE, '{}')",
+        "INSERT INTO identity_registered_limits (id, service_id, resource_name, default_limit)
+         VALUES ('r', 'nova', 'class:VCPU', 7)",
+        "INSERT INTO identity_limits (id, registered_limit_id, project_id, service_id, resource_name, resource_limit)
+         VALUES ('l', 'r', 'blue', 'nova', 'class:VCPU', 3)",
+    ] {
+        sql(text).execute(&mut tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let shown = async |project: &str| {
+        let path = format!("/v2.1/os-quota-sets/{project}");
+        cloud.get(&cloud.admin, "2.57", &path).await.expect(200)["quota_set"]["cores"].clone()
+    };
+    assert_eq!((shown("red").await, shown("blue").await), (json!(7), json!(3)));
+    let mut tx = cloud.db.begin().await.unwrap();
+    assert!(quota::claim(&mut tx, &cloud.identity, "blue", &[("cores", 4)]).await.is_err());
+    tx.rollback().await.unwrap();
+    let set = async |path: &str, kind: &str, cores: i64| {
+        let put = format!("PUT /v2.1/{path}");
+        cloud.ask(&cloud.admin, "2.57", &put, json!({kind: {"cores": cores}})).await.expect(200);
+    };
+    set("os-quota-class-sets/default", "quota_class_set", 9).await;
+    assert_eq!((shown("red").await, shown("blue").await), (json!(9), json!(3)));
+    set("os-quota-sets/blue", "quota_set", 5).await;
+    assert_eq!(shown("blue").await, json!(5));
+    let mut tx = cloud.db.begin().await.unwrap();
+    quota::claim(&mut tx, &cloud.identity, "blue", &[("cores", 5)]).await.unwrap();
 }

@@ -99,6 +99,12 @@ async fn lists(fleet: Fleet) {
     fleet.get(&fleet.member, "/compute/v2.1/servers?all_tenants=1").await.expect(403);
     let all = fleet.get(&fleet.admin, "/compute/v2.1/servers/detail?all_tenants=1").await.expect(200);
     assert_eq!(all["servers"].as_array().unwrap().len(), 10);
+    let project = all["servers"][0]["tenant_id"].as_str().unwrap();
+    for (query, count) in [("", 0), ("&all_tenants=1", 10)] {
+        let path = format!("/compute/v2.1/servers?tenant_id={project}{query}");
+        let found = fleet.get(&fleet.admin, &path).await.expect(200);
+        assert_eq!(found["servers"].as_array().unwrap().len(), count, "a project counts only among all: {path}");
+    }
     let none = fleet.get(&fleet.stranger, "/compute/v2.1/servers/detail").await.expect(200);
     assert_eq!(none["servers"], json!([]));
 }

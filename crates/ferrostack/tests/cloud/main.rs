@@ -7,6 +7,8 @@ mod boot;
 mod bus;
 mod crash;
 mod fixture;
+mod queries;
 mod quota;
+mod scopes;
 mod sql;
 mod tenants;

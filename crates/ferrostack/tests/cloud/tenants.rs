@@ -139,7 +139,8 @@ async fn tried(alice: &Alice, prefix: &str, row: &Row, who: Who) -> Option<Strin
         Who::Reader => allowed(row, row.access != Access::Refused, answer.status),
         Who::Nobody => nobody_gets(row, answer.status),
         Who::Admin => admin_gets(row, answer.status),
-    }?;
+    };
+    let problem = problem.or_else(|| refusal_is_nameless(row, &answer))?;
     let text: String = text.chars().take(300).collect();
     Some(format!("{} {path} by {name}: {problem}; the answer was {} {text}", row.method, answer.status.as_u16()))
 }
@@ -171,6 +172,16 @@ fn stranger_sees(alice: &Alice, row: &Row, answer: &Answer) -> Option<String> {
     }
     let text = String::from_utf8_lossy(&answer.body);
     alice.private().find(|(_, id)| text.contains(id.as_str())).map(|(name, _)| format!("it shows alice's {name}"))
+}
+
+/// A refusal by policy says which rule it was.
+fn refusal_is_nameless(row: &Row, answer: &Answer) -> Option<String> {
+    if answer.status != StatusCode::FORBIDDEN || row.open {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let named = cloud::RULES.iter().copied().flatten().any(|rule| text.contains(rule.name));
+    (!named).then(|| "the refusal must name its rule".to_owned())
 }
 
 fn nobody_gets(row: &Row, status: StatusCode) -> Option<String> {

@@ -2,13 +2,14 @@
 
 use api::{Error, Json, Links, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::get;
 use http::StatusCode;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::call::{Call, created, done, shown};
 use super::list::Listing;
 use super::shapes;
 use crate::application_credential::{Details, Wanted};
@@ -37,7 +38,7 @@ fn target(user_id: &str) -> Target<'_> {
     Target::new().with("user_id", user_id)
 }
 
-fn shown(links: &Links, details: &Details) -> Value {
+fn shape(links: &Links, details: &Details) -> Value {
     let one = &details.credential;
     let path = format!("/v3/users/{}/application_credentials/{}", one.user_id, one.id);
     let mut shown = json!({
@@ -53,80 +54,62 @@ fn shown(links: &Links, details: &Details) -> Value {
         "links": {"self": links.to(&path)},
     });
     if one.restricted_to_rules {
-        let rule = |rule: &crate::AccessRule| {
-            json!({"id": rule.id, "service": rule.service, "method": rule.method, "path": rule.path})
-        };
+        let rule = |rule: &crate::AccessRule| json!({"id": rule.id, "service": rule.service, "method": rule.method, "path": rule.path});
         shown["access_rules"] = details.rules.iter().map(rule).collect();
     }
     shown
 }
 
-async fn credential_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(user_id): Path<String>,
-    list: Listing,
-) -> Result<Json<Value>> {
-    caller.allow("identity:list_application_credentials", &target(&user_id))?;
-    trust_refused(&caller)?;
-    let found = identity.application_credential_list(&user_id, list.query.get("name")).await?;
+async fn credential_list(call: Call, Path(user_id): Path<String>, list: Listing) -> Result<Json<Value>> {
+    call.allow("identity:list_application_credentials", &target(&user_id))?;
+    trust_refused(&call.caller)?;
+    let found = call.identity.application_credential_list(&user_id, list.query.get("name")).await?;
     let found = list.behind_marker(found, |one| &one.credential.id);
-    Ok(list.answer("application_credentials", found, |one| &one.credential.id, |one| shown(&links, one)))
+    Ok(list.answer("application_credentials", found, |one| &one.credential.id, |one| shape(&call.links, one)))
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct CreateBody {
     application_credential: Wanted,
 }
 
 async fn credential_create(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
+    call: Call,
     Path(user_id): Path<String>,
-    Json(body): Json<Body>,
+    Json(body): Json<CreateBody>,
 ) -> Result<(StatusCode, Json<Value>)> {
-    caller.allow("identity:create_application_credential", &target(&user_id))?;
-    trust_refused(&caller)?;
-    caller.unrestricted("application credentials")?;
-    if caller.token.user_id != user_id {
+    call.allow("identity:create_application_credential", &target(&user_id))?;
+    trust_refused(&call.caller)?;
+    call.caller.unrestricted("application credentials")?;
+    if call.caller.token.user_id != user_id {
         return Err(Error::forbidden("Nobody can make an application credential for another user."));
     }
-    let (details, secret) = identity.application_credential_create(&caller, body.application_credential).await?;
-    let mut shown = shown(&links, &details);
+    let (details, secret) =
+        call.identity.application_credential_create(&call.caller, body.application_credential).await?;
+    let mut shown = shape(&call.links, &details);
     shown["secret"] = json!(secret);
-    Ok((StatusCode::CREATED, Json(json!({"application_credential": shown}))))
+    created("application_credential", shown)
 }
 
-async fn credential_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path((user_id, id)): Path<(String, String)>,
-) -> Result<Json<Value>> {
+async fn credential_show(call: Call, Path((user_id, id)): Path<(String, String)>) -> Result<Json<Value>> {
     // The owner counts, not whom the path names.
-    let found = identity.application_credential_find(&id).await?;
+    let found = call.identity.application_credential_find(&id).await?;
     let owner = found.as_ref().map_or(&user_id, |one| &one.user_id);
-    caller.allow("identity:get_application_credential", &target(owner))?;
-    trust_refused(&caller)?;
+    call.allow("identity:get_application_credential", &target(owner))?;
+    trust_refused(&call.caller)?;
     let found = found.ok_or_else(|| missing("application credential", &id))?;
-    let details = identity.application_credential_show(found).await?;
-    Ok(Json(json!({"application_credential": shown(&links, &details)})))
+    let details = call.identity.application_credential_show(found).await?;
+    shown("application_credential", shape(&call.links, &details))
 }
 
-async fn credential_delete(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path((user_id, id)): Path<(String, String)>,
-) -> Result<StatusCode> {
-    let found = identity.application_credential_find(&id).await?;
+async fn credential_delete(call: Call, Path((user_id, id)): Path<(String, String)>) -> Result<StatusCode> {
+    let found = call.identity.application_credential_find(&id).await?;
     let owner = found.as_ref().map_or(&user_id, |one| &one.user_id);
-    caller.allow("identity:delete_application_credential", &target(owner))?;
-    trust_refused(&caller)?;
-    caller.unrestricted("application credentials")?;
-    identity.application_credential_delete(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    call.allow("identity:delete_application_credential", &target(owner))?;
+    trust_refused(&call.caller)?;
+    call.caller.unrestricted("application credentials")?;
+    call.identity.application_credential_delete(&id).await?;
+    done()
 }
 
 fn rule_shown(links: &Links, rule: &AccessRule) -> Value {
@@ -141,39 +124,24 @@ fn rule_target(user_id: &str) -> Target<'_> {
     Target::new().with("target.user.id", user_id)
 }
 
-async fn rule_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(user_id): Path<String>,
-    list: Listing,
-) -> Result<Json<Value>> {
-    caller.allow("identity:list_access_rules", &rule_target(&user_id))?;
-    trust_refused(&caller)?;
-    let found = identity.access_rule_list(&user_id, list.filters(&["service", "path", "method"], &[])?).await?;
+async fn rule_list(call: Call, Path(user_id): Path<String>, list: Listing) -> Result<Json<Value>> {
+    call.allow("identity:list_access_rules", &rule_target(&user_id))?;
+    trust_refused(&call.caller)?;
+    let found = call.identity.access_rule_list(&user_id, list.filters(&["service", "path", "method"], &[])?).await?;
     let found = list.behind_marker(found, |rule| &rule.id);
-    Ok(list.answer("access_rules", found, |rule| &rule.id, |rule| rule_shown(&links, rule)))
+    Ok(list.answer("access_rules", found, |rule| &rule.id, |rule| rule_shown(&call.links, rule)))
 }
 
-async fn rule_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path((user_id, id)): Path<(String, String)>,
-) -> Result<Json<Value>> {
-    caller.allow("identity:get_access_rule", &rule_target(&user_id))?;
-    trust_refused(&caller)?;
-    let rule = identity.access_rule_get(&user_id, &id).await?;
-    Ok(Json(json!({"access_rule": rule_shown(&links, &rule)})))
+async fn rule_show(call: Call, Path((user_id, id)): Path<(String, String)>) -> Result<Json<Value>> {
+    call.allow("identity:get_access_rule", &rule_target(&user_id))?;
+    trust_refused(&call.caller)?;
+    let rule = call.identity.access_rule_get(&user_id, &id).await?;
+    shown("access_rule", rule_shown(&call.links, &rule))
 }
 
-async fn rule_delete(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path((user_id, id)): Path<(String, String)>,
-) -> Result<StatusCode> {
-    caller.allow("identity:delete_access_rule", &rule_target(&user_id))?;
-    trust_refused(&caller)?;
-    identity.access_rule_delete(&user_id, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn rule_delete(call: Call, Path((user_id, id)): Path<(String, String)>) -> Result<StatusCode> {
+    call.allow("identity:delete_access_rule", &rule_target(&user_id))?;
+    trust_refused(&call.caller)?;
+    call.identity.access_rule_delete(&user_id, &id).await?;
+    done()
 }

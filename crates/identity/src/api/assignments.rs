@@ -23,20 +23,19 @@ async fn assignment_list(
 ) -> Result<Json<Value>> {
     let (mut wanted, tree) = wanted(&query)?;
     if let (true, [("project", id)]) = (tree, wanted.targets.as_slice()) {
-        let project = identity.project_find(id).await?.map(|project| project.domain_id);
-        let target = Target::new().with("target.project.domain_id", &project);
+        let domain_id = identity.project_find(id).await?.map(|project| project.domain_id);
+        let target = Target::new().with("target.domain_id", &domain_id);
         caller.allow("identity:list_role_assignments_for_tree", &target)?;
         let below = identity.project_subtree(id).await?;
         wanted.targets.extend(below.into_iter().map(|project| ("project", project.id)));
     } else {
         let domain_id = &caller.token.domain_id;
         caller.allow("identity:list_role_assignments", &Target::new().with("target.domain_id", domain_id))?;
+        wanted.domain_id.clone_from(domain_id);
     }
     let with_names = query.flag("include_names")?.unwrap_or(false);
     let shown: Vec<Value> = if query.flag("effective")?.unwrap_or(false) {
-        if wanted.group_id.is_some() {
-            return Err(Error::bad_request("group.id and effective do not go together: leave one out."));
-        }
+        effective_check(&wanted)?;
         let all = identity.assignment_list_effective(&wanted).await?;
         let mentioned = all
             .iter()
@@ -88,12 +87,23 @@ fn wanted(query: &Query) -> Result<(Wanted, bool)> {
     if tree && !matches!(targets.as_slice(), [("project", _)]) {
         return Err(Error::bad_request("include_subtree needs scope.project.id."));
     }
-    let inherited = query.get("scope.OS-INHERIT:inherited_to").map(|_| true);
+    let inherited = query.get("scope.OS-INHERIT:inherited_to").map(|to| to == "projects");
     let (user_id, group_id, role_id) = (text("user.id"), text("group.id"), text("role.id"));
     if user_id.is_some() && group_id.is_some() {
         return Err(Error::bad_request("Name a user or a group, not both."));
     }
-    Ok((Wanted { user_id, group_id, role_id, targets, inherited, with_groups: false }, tree))
+    Ok((Wanted { user_id, group_id, role_id, targets, inherited, with_groups: false, domain_id: None }, tree))
+}
+
+/// Refuses what could only be empty: effective assignments are never of groups, nor inherited ones of domains.
+fn effective_check(wanted: &Wanted) -> Result<()> {
+    if wanted.group_id.is_some() {
+        return Err(Error::bad_request("group.id and effective do not go together: leave one out."));
+    }
+    if wanted.inherited == Some(true) && matches!(wanted.targets.as_slice(), [("domain", _)]) {
+        return Err(Error::bad_request("effective, inherited and a domain do not go together: leave one out."));
+    }
+    Ok(())
 }
 
 struct Shape<'a> {
@@ -104,54 +114,43 @@ struct Shape<'a> {
 
 impl Shape<'_> {
     fn given(&self, one: &Assignment) -> Value {
-        let kind = if one.actor_type == "user" { "user" } else { "group" };
-        let mut scope = self.scope(&one.target_type, &one.target_id);
-        let mut path = self.path(&one.target_type, &one.target_id, kind, &one.actor_id, &one.role_id);
-        if one.inherited {
-            scope["OS-INHERIT:inherited_to"] = json!("projects");
-            path = format!("{}/inherited_to_projects", path.replacen("/v3/", "/v3/OS-INHERIT/", 1));
-        }
+        let kind = kind(&one.actor_type);
         json!({
             "role": self.thing("role", &one.role_id),
             kind: self.thing(kind, &one.actor_id),
-            "scope": scope,
-            "links": {"assignment": self.links.to(&path)},
+            "scope": self.scope(&one.target_type, &one.target_id, one.inherited),
+            "links": {"assignment": self.links.to(&path(one))},
         })
     }
 
     fn effective(&self, one: &Effective) -> Value {
-        let (kind, actor_id) = match &one.group_id {
-            Some(id) => ("group", id),
-            None => ("user", &one.user_id),
-        };
-        let given_role = one.prior_role_id.as_ref().unwrap_or(&one.role_id);
-        let path = self.path(&one.target_type, &one.target_id, kind, actor_id, given_role);
-        let mut links = json!({"assignment": self.links.to(&path)});
-        if let Some(id) = &one.group_id {
-            links["membership"] = json!(self.links.to(&format!("/v3/groups/{id}/users/{}", one.user_id)));
+        let given = &one.given;
+        let mut links = json!({"assignment": self.links.to(&path(given))});
+        if given.actor_type == "group" {
+            links["membership"] = json!(self.links.to(&format!("/v3/groups/{}/users/{}", given.actor_id, one.user_id)));
         }
-        if let Some(prior) = &one.prior_role_id {
-            links["prior_role"] = json!(self.links.to(&format!("/v3/prior_role/{prior}/implies/{}", one.role_id)));
+        if given.role_id != one.role_id {
+            let implies = format!("/v3/prior_role/{}/implies/{}", given.role_id, one.role_id);
+            links["prior_role"] = json!(self.links.to(&implies));
         }
         json!({
             "role": self.thing("role", &one.role_id),
             "user": self.thing("user", &one.user_id),
-            "scope": self.scope(&one.target_type, &one.target_id),
+            "scope": self.scope(&one.target_type, &one.target_id, given.inherited),
             "links": links,
         })
     }
 
-    fn scope(&self, kind: &str, id: &str) -> Value {
-        match kind {
+    fn scope(&self, kind: &str, id: &str, inherited: bool) -> Value {
+        let mut scope = match kind {
             "project" => json!({"project": self.thing("project", id)}),
             "domain" => json!({"domain": self.thing("domain", id)}),
             _ => json!({"system": {"all": true}}),
+        };
+        if inherited {
+            scope["OS-INHERIT:inherited_to"] = json!("projects");
         }
-    }
-
-    fn path(&self, target: &str, target_id: &str, actor: &str, actor_id: &str, role_id: &str) -> String {
-        let place = if target == "system" { "system".to_owned() } else { format!("{target}s/{target_id}") };
-        format!("/v3/{place}/{actor}s/{actor_id}/roles/{role_id}")
+        scope
     }
 
     /// An id, with name and domain when they are asked for.
@@ -167,4 +166,12 @@ impl Shape<'_> {
         }
         thing
     }
+}
+
+/// Where the assignment itself is found.
+fn path(one: &Assignment) -> String {
+    let Assignment { actor_type, actor_id, target_type, target_id, role_id, inherited } = one;
+    let place = if target_type == "system" { "system".to_owned() } else { format!("{target_type}s/{target_id}") };
+    let rest = format!("{place}/{actor_type}s/{actor_id}/roles/{role_id}");
+    if *inherited { format!("/v3/OS-INHERIT/{rest}/inherited_to_projects") } else { format!("/v3/{rest}") }
 }

@@ -1,17 +1,16 @@
 //! `/v3/auth/...`: what the caller may get a token for.
 
-use api::{Json, Links, Result};
+use api::{Json, Result};
 use axum::Router;
-use axum::extract::State;
 use axum::routing::get;
-use policy::Target;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::call::Call;
 use super::list::Listing;
 use super::{projects, shapes};
+use crate::Identity;
 use crate::directory::Catalog;
-use crate::{Caller, Identity};
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -27,42 +26,35 @@ struct CatalogBody {
     links: Value,
 }
 
-async fn catalog_show(State(identity): State<Identity>, caller: Caller, links: Links) -> Result<Json<CatalogBody>> {
-    caller.allow("identity:get_auth_catalog", &Target::new())?;
-    if caller.token.roles.is_empty() {
+async fn catalog_show(call: Call) -> Result<Json<CatalogBody>> {
+    call.allow_plain("identity:get_auth_catalog")?;
+    if call.caller.token.roles.is_empty() {
         return Err(api::Error::forbidden("An unscoped token has no catalog; ask for one with a project."));
     }
-    let catalog = identity.catalog(&caller.token).await?;
-    Ok(Json(CatalogBody { catalog, links: json!({"self": links.to("/v3/auth/catalog")}) }))
+    let catalog = call.identity.catalog(&call.caller.token).await?;
+    Ok(Json(CatalogBody { catalog, links: json!({"self": call.links.to("/v3/auth/catalog")}) }))
 }
 
-async fn project_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
-    caller.allow("identity:get_auth_projects", &Target::new())?;
-    let found = identity.project_list_of_user(&caller.token.user_id, true).await?;
+async fn project_list(call: Call, list: Listing) -> Result<Json<Value>> {
+    call.allow_plain("identity:get_auth_projects")?;
+    let found = call.identity.project_list_of_user(&call.caller.token.user_id, true).await?;
     let found = list.behind_marker(found, |project| &project.id);
-    projects::answer(&identity, &links, &list, found).await
+    projects::answer(&call, &list, found).await
 }
 
-async fn domain_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
-    caller.allow("identity:get_auth_domains", &Target::new())?;
-    let domains = identity.domain_list_of_user(&caller.token.user_id).await?;
+async fn domain_list(call: Call, list: Listing) -> Result<Json<Value>> {
+    call.allow_plain("identity:get_auth_domains")?;
+    let domains = call.identity.domain_list_of_user(&call.caller.token.user_id).await?;
     let domains = list.behind_marker(domains, |domain| &domain.id);
-    Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&links, domain)))
+    Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&call.links, domain)))
 }
 
-async fn system_list(State(identity): State<Identity>, caller: Caller, links: Links) -> Result<Json<Value>> {
-    caller.allow("identity:get_auth_system", &Target::new())?;
-    let system =
-        if identity.has_system_role(&caller.token.user_id).await? { json!([{"all": true}]) } else { json!([]) };
-    Ok(Json(json!({"system": system, "links": {"self": links.to("/v3/auth/system")}})))
+async fn system_list(call: Call) -> Result<Json<Value>> {
+    call.allow_plain("identity:get_auth_system")?;
+    let system = if call.identity.has_system_role(&call.caller.token.user_id).await? {
+        json!([{"all": true}])
+    } else {
+        json!([])
+    };
+    Ok(Json(json!({"system": system, "links": {"self": call.links.to("/v3/auth/system")}})))
 }

@@ -4,8 +4,8 @@ use api::Result;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::directory::Catalog;
 use crate::caller::{ApplicationData, TrustData};
+use crate::directory::Catalog;
 use crate::receipt::Receipt;
 use crate::token::Token;
 use crate::{AccessRule, Identity};
@@ -127,9 +127,7 @@ fn application(application: &ApplicationData) -> Value {
     let ApplicationData { id, name, unrestricted, access_rules } = application;
     let mut shown = json!({"id": id, "name": name, "restricted": !unrestricted});
     if let Some(rules) = access_rules {
-        let rule = |rule: &AccessRule| {
-            json!({"id": rule.id, "service": rule.service, "method": rule.method, "path": rule.path})
-        };
+        let rule = |rule: &AccessRule| json!({"id": rule.id, "service": rule.service, "method": rule.method, "path": rule.path});
         shown["access_rules"] = rules.iter().map(rule).collect();
     }
     shown

@@ -1,17 +1,18 @@
 //! `/v3/domains`.
 
-use api::{Json, Links, Result};
+use api::{Json, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::get;
 use http::StatusCode;
 use policy::Target;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::list::Listing;
+use super::call::{Body, Call, created, done, shown};
+use super::list::{Listing, own_domain};
 use super::shapes;
-use crate::fields::{Fields, missing};
-use crate::{Caller, Identity};
+use crate::Identity;
+use crate::fields::missing;
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -23,57 +24,34 @@ fn target(id: &str) -> Target<'_> {
     Target::new().with("target.domain.id", id)
 }
 
-async fn domain_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
-    caller.allow("identity:list_domains", &Target::new().with("domain_id", &caller.token.domain_id))?;
+async fn domain_list(call: Call, list: Listing) -> Result<Json<Value>> {
+    call.allow("identity:list_domains", &Target::new().with("target.domain.id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
-    if let (Some(id), false) = (&caller.token.domain_id, caller.has_role("admin")) {
-        filters.push(("id", db::Value::from(id)));
-    }
-    let domains = identity.domain_list(filters, &list.page).await?;
-    Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&links, domain)))
+    filters.extend(own_domain(&call.caller, "id"));
+    let domains = call.identity.domain_list(filters, &list.page).await?;
+    Ok(list.answer("domains", domains, |domain| &domain.id, |domain| shapes::domain(&call.links, domain)))
 }
 
-async fn domain_create(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>)> {
-    caller.allow("identity:create_domain", &Target::new())?;
-    let domain = identity.domain_create(Fields::of("domain", body)?).await?;
-    Ok((StatusCode::CREATED, Json(json!({"domain": shapes::domain(&links, &domain)}))))
+async fn domain_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
+    call.allow_plain("identity:create_domain")?;
+    let domain = call.identity.domain_create(body.fields("domain")?).await?;
+    created("domain", shapes::domain(&call.links, &domain))
 }
 
-async fn domain_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    caller.allow("identity:get_domain", &target(&id))?;
-    let domain = identity.domain_find(&id).await?.ok_or_else(|| missing("domain", &id))?;
-    Ok(Json(json!({"domain": shapes::domain(&links, &domain)})))
+async fn domain_show(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
+    call.allow("identity:get_domain", &target(&id))?;
+    let domain = call.identity.domain_find(&id).await?.ok_or_else(|| missing("domain", &id))?;
+    shown("domain", shapes::domain(&call.links, &domain))
 }
 
-async fn domain_update(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<Json<Value>> {
-    caller.allow("identity:update_domain", &target(&id))?;
-    let domain = identity.domain_update(&id, Fields::of("domain", body)?).await?;
-    Ok(Json(json!({"domain": shapes::domain(&links, &domain)})))
+async fn domain_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
+    call.allow("identity:update_domain", &target(&id))?;
+    let domain = call.identity.domain_update(&id, body.fields("domain")?).await?;
+    shown("domain", shapes::domain(&call.links, &domain))
 }
 
-async fn domain_delete(State(identity): State<Identity>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    caller.allow("identity:delete_domain", &target(&id))?;
-    identity.domain_delete(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn domain_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    call.allow("identity:delete_domain", &target(&id))?;
+    call.identity.domain_delete(&id).await?;
+    done()
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use api::{Json, Links, Result};
+use api::{Json, Result};
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path};
 use axum::routing::{get, put};
 use http::StatusCode;
 use http::request::Parts;
 use policy::Target;
 use serde_json::{Value, json};
 
+use super::call::{Call, done};
 use super::shapes;
+use crate::Identity;
 use crate::store::assignment::{Assignment, Wanted};
-use crate::{Caller, Identity};
 
 pub(super) fn routes() -> Router<Identity> {
     let mut routes = Router::new();
@@ -70,58 +71,56 @@ impl FromRequestParts<Identity> for Grant {
 
 impl Grant {
     /// Asks the policy, with all that the rules may want to know of actor, target and role.
-    async fn allow(&self, identity: &Identity, caller: &Caller, rule: &str) -> Result<()> {
+    async fn allow(&self, call: &Call, rule: &str) -> Result<()> {
         let Assignment { actor_type, actor_id, target_type, target_id, role_id, .. } = &self.assignment;
         let actor_domain = match actor_type.as_str() {
-            "user" => identity.user_find(actor_id).await?.map(|user| user.domain_id),
-            _ => identity.group_find(actor_id).await?.map(|group| group.domain_id),
+            "user" => call.identity.user_find(actor_id).await?.map(|user| user.domain_id),
+            _ => call.identity.group_find(actor_id).await?.map(|group| group.domain_id),
         };
-        let role = identity.role_find(role_id).await?;
+        let role = call.identity.role_find(role_id).await?;
         let mut target = Target::new().with("target.role.name", role.as_ref().map(|role| role.name.as_str()));
+        if let Some(role) = &role {
+            target = target.with("target.role.domain_id", &role.domain_id);
+        }
         let actor_names = ["target.user.domain_id", "target.group.domain_id"];
         target = target.with(actor_names[usize::from(actor_type == "group")], &actor_domain);
         if target_type == "domain" {
             target = target.with("target.domain.id", target_id);
         }
-        let project = if target_type == "project" { identity.project_find(target_id).await? } else { None };
+        let project = if target_type == "project" { call.identity.project_find(target_id).await? } else { None };
         if let Some(project) = &project {
             target = target.with("target.project.domain_id", &project.domain_id);
         }
-        caller.allow(rule, &target)
+        call.allow(rule, &target)
     }
 }
 
-async fn grant_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    grant: Grant,
-) -> Result<Json<Value>> {
-    grant.allow(&identity, &caller, &format!("identity:list_{}", grant.plural)).await?;
+async fn grant_list(call: Call, grant: Grant) -> Result<Json<Value>> {
+    grant.allow(&call, &format!("identity:list_{}", grant.plural)).await?;
     let Assignment { actor_type, actor_id, target_type, target_id, inherited, .. } = grant.assignment;
     let kind = ["project", "domain", "system"].into_iter().find(|kind| *kind == target_type).unwrap_or("system");
     let (user_id, group_id) = if actor_type == "user" { (Some(actor_id), None) } else { (None, Some(actor_id)) };
     let targets = vec![(kind, target_id)];
     let wanted = Wanted { user_id, group_id, targets, inherited: Some(inherited), ..Wanted::default() };
-    let roles = identity.assignment_roles(&wanted).await?;
-    let roles: Vec<Value> = roles.iter().map(|role| shapes::role(&links, role)).collect();
-    Ok(Json(json!({"roles": roles, "links": {"next": null, "previous": null, "self": links.to("/v3/roles")}})))
+    let roles = call.identity.assignment_roles(&wanted).await?;
+    let roles: Vec<Value> = roles.iter().map(|role| shapes::role(&call.links, role)).collect();
+    Ok(Json(json!({"roles": roles, "links": {"next": null, "previous": null, "self": call.links.to("/v3/roles")}})))
 }
 
-async fn grant_create(State(identity): State<Identity>, caller: Caller, grant: Grant) -> Result<StatusCode> {
-    grant.allow(&identity, &caller, &format!("identity:create_{}", grant.singular)).await?;
-    identity.assignment_create(&grant.assignment).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn grant_create(call: Call, grant: Grant) -> Result<StatusCode> {
+    grant.allow(&call, &format!("identity:create_{}", grant.singular)).await?;
+    call.identity.assignment_create(&grant.assignment).await?;
+    done()
 }
 
-async fn grant_check(State(identity): State<Identity>, caller: Caller, grant: Grant) -> Result<StatusCode> {
-    grant.allow(&identity, &caller, &format!("identity:check_{}", grant.singular)).await?;
-    identity.assignment_check(&grant.assignment).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn grant_check(call: Call, grant: Grant) -> Result<StatusCode> {
+    grant.allow(&call, &format!("identity:check_{}", grant.singular)).await?;
+    call.identity.assignment_check(&grant.assignment).await?;
+    done()
 }
 
-async fn grant_delete(State(identity): State<Identity>, caller: Caller, grant: Grant) -> Result<StatusCode> {
-    grant.allow(&identity, &caller, &format!("identity:revoke_{}", grant.singular)).await?;
-    identity.assignment_delete(&grant.assignment).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn grant_delete(call: Call, grant: Grant) -> Result<StatusCode> {
+    grant.allow(&call, &format!("identity:revoke_{}", grant.singular)).await?;
+    call.identity.assignment_delete(&grant.assignment).await?;
+    done()
 }

@@ -38,23 +38,40 @@ where
     }
 }
 
+/// The condition that a domain-scoped caller sees what is in the domain alone.
+pub(super) fn own_domain(caller: &Caller, column: &'static str) -> Option<Filter> {
+    caller.token.domain_id.as_ref().map(|id| Filter::is(column, id))
+}
+
 impl Listing {
-    /// Conditions for those of the columns that the query names: texts, and flags.
+    /// Conditions for those of the columns that the query names: texts, exactly or as `name__contains`, and flags.
     pub fn filters(&self, texts: &[&'static str], flags: &[&'static str]) -> Result<Vec<Filter>> {
-        let mut filters: Vec<Filter> =
-            texts.iter().filter_map(|name| Some((*name, db::Value::from(self.query.get(name)?)))).collect();
+        let mut filters = Vec::new();
+        for name in texts {
+            filters.extend(self.filter(name, name));
+        }
         for name in flags {
             if let Some(flag) = self.query.flag(name)? {
-                filters.push((*name, db::Value::from(flag)));
+                filters.push(Filter::is(name, flag));
             }
         }
         Ok(filters)
     }
 
-    /// The domain whose things are asked for: the one in the query, or that of a domain-scoped caller.
-    pub fn domain(&self, caller: &Caller) -> Option<String> {
-        let asked = self.query.get("domain_id").map(str::to_owned);
-        asked.or_else(|| if caller.has_role("admin") { None } else { caller.token.domain_id.clone() })
+    /// Conditions for a column that the query calls by another name.
+    pub fn filter(&self, name: &str, column: &'static str) -> Vec<Filter> {
+        let condition = |(asked, value): (&str, &str)| match asked.strip_prefix(name)? {
+            "" => Some(Filter::is(column, value)),
+            rest => Filter::inexact(column, rest.strip_prefix("__")?, value),
+        };
+        self.query.iter().filter_map(condition).collect()
+    }
+
+    /// Conditions on the domain: the one in the query, and that of a domain-scoped caller, who sees no other.
+    pub fn domain(&self, caller: &Caller) -> Vec<Filter> {
+        let mut filters = self.filter("domain_id", "domain_id");
+        filters.extend(own_domain(caller, "domain_id"));
+        filters
     }
 
     /// The rows behind the marker, of a list that is always read as a whole.

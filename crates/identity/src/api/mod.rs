@@ -3,12 +3,19 @@
 mod application_credentials;
 mod assignments;
 mod auth;
+mod call;
 mod catalog;
+mod credentials;
 mod document;
+mod domain_configs;
 mod domains;
+mod ec2;
+mod endpoint_filters;
 mod grants;
 mod groups;
+mod limits;
 mod list;
+mod policy_documents;
 mod projects;
 mod roles;
 mod shapes;
@@ -38,8 +45,15 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(application_credentials::routes())
         .merge(assignments::routes())
         .merge(trusts::routes())
-        .merge(catalog::routes());
-    Service { kind: "identity", prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
+        .merge(credentials::routes())
+        .merge(ec2::routes())
+        .merge(catalog::routes())
+        .merge(policy_documents::routes())
+        .merge(endpoint_filters::routes())
+        .merge(domain_configs::routes())
+        .merge(limits::routes());
+    let service = Service { kind: "identity", prefix: "/identity", style: Style::Identity, negotiation: None };
+    service.wrap(routes.with_state(identity))
 }
 
 /// The domain that a new thing names, or else that of the caller's token.

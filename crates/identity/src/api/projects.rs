@@ -1,19 +1,22 @@
 //! `/v3/projects` and their tags.
 
-use api::{Json, Links, Query, Result};
+use api::{Json, Query, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::get;
 use http::StatusCode;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::list::Listing;
+use super::call::{Body, Call, created, done, shown};
+use super::list::{Listing, own_domain};
 use super::shapes;
-use crate::fields::{Fields, missing};
+use crate::Identity;
+use crate::fields::missing;
+use crate::store::Filter;
+use crate::store::domain::Domain;
 use crate::store::project::{Project, TagFilter};
-use crate::{Caller, Identity};
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -34,102 +37,118 @@ fn target(project: Option<&Project>) -> Target<'_> {
 }
 
 /// The project, if the caller may do to it what the rule guards.
-async fn allowed(identity: &Identity, caller: &Caller, rule: &str, id: &str) -> Result<Project> {
-    let project = identity.project_find(id).await?;
-    caller.allow(rule, &target(project.as_ref()))?;
+async fn allowed(call: &Call, rule: &str, id: &str) -> Result<Project> {
+    let project = call.identity.project_find(id).await?;
+    call.allow(rule, &target(project.as_ref()))?;
     project.ok_or_else(|| missing("project", id))
 }
 
 /// Projects as a list shows them.
-pub(super) async fn answer(
-    identity: &Identity,
-    links: &Links,
-    list: &Listing,
-    projects: Vec<Project>,
-) -> Result<Json<Value>> {
-    let tags = identity.project_tags(&projects).await?;
-    let show = |project: &Project| shapes::project(links, project, tags.get(&project.id).map_or(&[], Vec::as_slice));
+pub(super) async fn answer(call: &Call, list: &Listing, projects: Vec<Project>) -> Result<Json<Value>> {
+    let tags = call.identity.project_tags(&projects).await?;
+    let show =
+        |project: &Project| shapes::project(&call.links, project, tags.get(&project.id).map_or(&[], Vec::as_slice));
     Ok(list.answer("projects", projects, |project| &project.id, show))
 }
 
-async fn shape(identity: &Identity, links: &Links, project: &Project) -> Result<Value> {
-    let tags = identity.project_tags(std::slice::from_ref(project)).await?;
-    Ok(shapes::project(links, project, tags.get(&project.id).map_or(&[], Vec::as_slice)))
+async fn shape(call: &Call, project: &Project) -> Result<Value> {
+    let tags = call.identity.project_tags(std::slice::from_ref(project)).await?;
+    Ok(shapes::project(&call.links, project, tags.get(&project.id).map_or(&[], Vec::as_slice)))
 }
 
-async fn project_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
-    let domain_id = list.domain(&caller);
-    caller.allow("identity:list_projects", &Target::new().with("target.domain_id", &domain_id))?;
+async fn project_list(call: Call, list: Listing) -> Result<Json<Value>> {
+    let own = &call.caller.token.domain_id;
+    call.allow("identity:list_projects", &Target::new().with("target.domain_id", own))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     if list.query.flag("is_domain")? == Some(true) {
-        return Ok(list.answer("projects", Vec::<Project>::new(), |project| &project.id, |_| Value::Null));
+        filters.extend(own_domain(&call.caller, "id"));
+        let domains = call.identity.domain_list(filters, &list.page).await?;
+        let show = |domain: &Domain| shapes::domain_as_project(&call.links, domain);
+        return Ok(list.answer("projects", domains, |domain| &domain.id, show));
     }
-    filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
+    filters.extend(list.domain(&call.caller));
     if let Some(parent_id) = list.query.get("parent_id") {
         // Projects directly below their domain name the domain as their parent.
-        if identity.domain_find(parent_id).await?.is_some() {
-            filters.push(("domain_id", db::Value::from(parent_id)));
-            filters.push(("parent_id", db::Value::Text(None)));
+        if call.identity.domain_find(parent_id).await?.is_some() {
+            filters.push(Filter::is("domain_id", parent_id));
+            filters.push(Filter::is("parent_id", None::<&str>));
         } else {
-            filters.push(("parent_id", db::Value::from(parent_id)));
+            filters.push(Filter::is("parent_id", parent_id));
         }
     }
+    let projects = call.identity.project_list(filters, &tag_filter(&list.query), &list.page).await?;
+    answer(&call, &list, projects).await
+}
+
+fn tag_filter(query: &Query) -> TagFilter {
     let tags = |name: &str| -> Vec<String> {
-        list.query.get(name).into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()
+        query.get(name).into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect()
     };
-    let tags = TagFilter {
-        all: tags("tags"),
-        any: tags("tags-any"),
-        not_all: tags("not-tags"),
-        not_any: tags("not-tags-any"),
-    };
-    let projects = identity.project_list(filters, &tags, &list.page).await?;
-    answer(&identity, &links, &list, projects).await
+    TagFilter { all: tags("tags"), any: tags("tags-any"), not_all: tags("not-tags"), not_any: tags("not-tags-any") }
 }
 
-async fn project_create(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::of("project", body)?;
-    let domain_id = super::domain_or_own(&caller, &mut fields)?;
-    caller.allow("identity:create_project", &Target::new().with("target.project.domain_id", &domain_id))?;
-    let project = identity.project_create(fields, domain_id).await?;
-    Ok((StatusCode::CREATED, Json(json!({"project": shape(&identity, &links, &project).await?}))))
+async fn project_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
+    let mut fields = body.fields("project")?;
+    if fields.flag("is_domain")? == Some(true) {
+        call.allow_plain("identity:create_project")?;
+        fields.fixed("domain_id", None)?;
+        fields.fixed("parent_id", None)?;
+        let domain = call.identity.domain_create(fields).await?;
+        return created("project", shapes::domain_as_project(&call.links, &domain));
+    }
+    let domain_id = super::domain_or_own(&call.caller, &mut fields)?;
+    call.allow("identity:create_project", &Target::new().with("target.project.domain_id", &domain_id))?;
+    let project = call.identity.project_create(fields, domain_id).await?;
+    created("project", shape(&call, &project).await?)
 }
 
-async fn project_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    query: Query,
-) -> Result<Json<Value>> {
-    let project = allowed(&identity, &caller, "identity:get_project", &id).await?;
-    let mut body = shape(&identity, &links, &project).await?;
-    let wrapped = |projects: &[Project]| -> Value {
-        projects.iter().map(|project| json!({"project": shapes::project(&links, project, &[])})).collect()
-    };
-    if query.get("parents_as_list").is_some() {
-        body["parents"] = wrapped(&identity.project_parents(&id).await?);
-    } else if query.get("parents_as_ids").is_some() {
-        let parents = identity.project_parents(&id).await?;
+/// The domain of that id, seen as a project, if the caller may do to it what the rule guards.
+async fn allowed_domain(call: &Call, rule: &str, id: &str) -> Result<Option<Domain>> {
+    let domain = call.identity.domain_find(id).await?;
+    if domain.is_some() {
+        call.allow(rule, &Target::new().with("target.project.id", id))?;
+    }
+    Ok(domain)
+}
+
+async fn project_show(call: Call, Path(id): Path<String>, query: Query) -> Result<Json<Value>> {
+    if let Some(domain) = allowed_domain(&call, "identity:get_project", &id).await? {
+        return shown("project", shapes::domain_as_project(&call.links, &domain));
+    }
+    let project = allowed(&call, "identity:get_project", &id).await?;
+    let mut body = shape(&call, &project).await?;
+    let asked = |name: &str| Ok::<_, api::Error>(query.flag(name)?.unwrap_or(false));
+    for kind in ["parents", "subtree"] {
+        if asked(&format!("{kind}_as_list"))? && asked(&format!("{kind}_as_ids"))? {
+            let problem = format!("Cannot use {kind}_as_list and {kind}_as_ids at the same time: leave one out.");
+            return Err(api::Error::bad_request(problem));
+        }
+    }
+    if asked("parents_as_list")? {
+        body["parents"] = visible(&call, call.identity.project_parents(&id).await?).await?;
+    } else if asked("parents_as_ids")? {
+        let parents = call.identity.project_parents(&id).await?;
         let top = json!({&project.domain_id: null});
         body["parents"] = parents.iter().rev().fold(top, |above, parent| json!({&parent.id: above}));
     }
-    if query.get("subtree_as_list").is_some() {
-        body["subtree"] = wrapped(&identity.project_subtree(&id).await?);
-    } else if query.get("subtree_as_ids").is_some() {
-        body["subtree"] = below(&id, &identity.project_subtree(&id).await?);
+    if asked("subtree_as_list")? {
+        body["subtree"] = visible(&call, call.identity.project_subtree(&id).await?).await?;
+    } else if asked("subtree_as_ids")? {
+        body["subtree"] = below(&id, &call.identity.project_subtree(&id).await?);
     }
-    Ok(Json(json!({"project": body})))
+    shown("project", body)
+}
+
+/// Those of the projects on which the caller has a role, as they stand within another.
+async fn visible(call: &Call, mut projects: Vec<Project>) -> Result<Value> {
+    let mine = call.identity.project_list_of_user(&call.caller.token.user_id, false).await?;
+    projects.retain(|project| mine.iter().any(|one| one.id == project.id));
+    let tags = call.identity.project_tags(&projects).await?;
+    let show = |project: &Project| {
+        let tags = tags.get(&project.id).map_or(&[][..], Vec::as_slice);
+        json!({"project": shapes::project(&call.links, project, tags)})
+    };
+    Ok(projects.iter().map(show).collect())
 }
 
 /// The tree below a project, as nested ids.
@@ -139,26 +158,30 @@ fn below(id: &str, all: &[Project]) -> Value {
     if tree.is_empty() { Value::Null } else { Value::Object(tree) }
 }
 
-async fn project_update(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:update_project", &id).await?;
-    let project = identity.project_update(&id, Fields::of("project", body)?).await?;
-    Ok(Json(json!({"project": shape(&identity, &links, &project).await?})))
+async fn project_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
+    let mut fields = body.fields("project")?;
+    if allowed_domain(&call, "identity:update_project", &id).await?.is_some() {
+        fields.fixed("domain_id", None)?;
+        fields.fixed("parent_id", None)?;
+        if fields.flag("is_domain")? == Some(false) {
+            return Err(api::Error::bad_request("is_domain cannot be changed; make a new project instead."));
+        }
+        let domain = call.identity.domain_update(&id, fields).await?;
+        return shown("project", shapes::domain_as_project(&call.links, &domain));
+    }
+    allowed(&call, "identity:update_project", &id).await?;
+    let project = call.identity.project_update(&id, fields).await?;
+    shown("project", shape(&call, &project).await?)
 }
 
-async fn project_delete(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:delete_project", &id).await?;
-    identity.project_delete(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn project_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    if allowed_domain(&call, "identity:delete_project", &id).await?.is_some() {
+        call.identity.domain_delete(&id).await?;
+    } else {
+        allowed(&call, "identity:delete_project", &id).await?;
+        call.identity.project_delete(&id).await?;
+    }
+    done()
 }
 
 #[derive(Deserialize)]
@@ -171,61 +194,38 @@ async fn tags_of(identity: &Identity, project: Project) -> Result<Vec<String>> {
     Ok(identity.project_tags(&[project]).await?.into_values().next().unwrap_or_default())
 }
 
-async fn tag_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    let project = allowed(&identity, &caller, "identity:list_project_tags", &id).await?;
-    let here = links.to(&format!("/v3/projects/{id}/tags"));
-    Ok(Json(json!({"tags": tags_of(&identity, project).await?, "links": {"self": here}})))
+async fn tag_list(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
+    let project = allowed(&call, "identity:list_project_tags", &id).await?;
+    let here = call.links.to(&format!("/v3/projects/{id}/tags"));
+    Ok(Json(json!({"tags": tags_of(&call.identity, project).await?, "links": {"self": here}})))
 }
 
-async fn tag_replace(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    Json(body): Json<TagsBody>,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:update_project_tags", &id).await?;
-    let tags = identity.project_tags_set(&id, body.tags).await?;
-    Ok(Json(json!({"tags": tags, "links": {"self": links.to(&format!("/v3/projects/{id}/tags"))}})))
+async fn tag_replace(call: Call, Path(id): Path<String>, Json(body): Json<TagsBody>) -> Result<Json<Value>> {
+    allowed(&call, "identity:update_project_tags", &id).await?;
+    let tags = call.identity.project_tags_set(&id, body.tags).await?;
+    Ok(Json(json!({"tags": tags, "links": {"self": call.links.to(&format!("/v3/projects/{id}/tags"))}})))
 }
 
-async fn tag_clear(State(identity): State<Identity>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:delete_project_tags", &id).await?;
-    identity.project_tags_set(&id, Vec::new()).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn tag_clear(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    allowed(&call, "identity:delete_project_tags", &id).await?;
+    call.identity.project_tags_set(&id, Vec::new()).await?;
+    done()
 }
 
-async fn tag_check(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path((id, tag)): Path<(String, String)>,
-) -> Result<StatusCode> {
-    let project = allowed(&identity, &caller, "identity:get_project_tag", &id).await?;
-    let found = tags_of(&identity, project).await?.contains(&tag);
+async fn tag_check(call: Call, Path((id, tag)): Path<(String, String)>) -> Result<StatusCode> {
+    let project = allowed(&call, "identity:get_project_tag", &id).await?;
+    let found = tags_of(&call.identity, project).await?.contains(&tag);
     found.then_some(StatusCode::NO_CONTENT).ok_or_else(|| missing("project tag", &tag))
 }
 
-async fn tag_add(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path((id, tag)): Path<(String, String)>,
-) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:create_project_tag", &id).await?;
-    identity.project_tag_add(&id, tag).await?;
+async fn tag_add(call: Call, Path((id, tag)): Path<(String, String)>) -> Result<StatusCode> {
+    allowed(&call, "identity:create_project_tag", &id).await?;
+    call.identity.project_tag_add(&id, tag).await?;
     Ok(StatusCode::CREATED)
 }
 
-async fn tag_remove(
-    State(identity): State<Identity>,
-    caller: Caller,
-    Path((id, tag)): Path<(String, String)>,
-) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:delete_project_tag", &id).await?;
-    identity.project_tag_remove(&id, &tag).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn tag_remove(call: Call, Path((id, tag)): Path<(String, String)>) -> Result<StatusCode> {
+    allowed(&call, "identity:delete_project_tag", &id).await?;
+    call.identity.project_tag_remove(&id, &tag).await?;
+    done()
 }

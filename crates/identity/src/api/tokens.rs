@@ -12,6 +12,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::call::Anonymous;
 use super::document::{self, Document};
 use crate::Identity;
 use crate::authentication::{ApplicationRef, DomainRef, Named, Outcome, Proof, WantedScope};
@@ -123,7 +124,7 @@ struct SystemRef {
 }
 
 async fn token_create(
-    State(identity): State<Identity>,
+    Anonymous(identity): Anonymous,
     query: Query,
     request: HeaderMap,
     Json(body): Json<Body>,
@@ -193,7 +194,7 @@ fn secret(text: &str) -> HeaderValue {
     value
 }
 
-fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
+pub(super) fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
     [(SUBJECT, secret(token)), (header::VARY, HeaderValue::from_static("X-Auth-Token"))]
 }
 
@@ -253,9 +254,13 @@ fn scope(body: Option<Value>) -> Result<WantedScope> {
         ScopeBody { project: None, domain: Some(domain), system: None, unscoped: None, trust: None } => {
             Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?))
         }
-        ScopeBody { project: None, domain: None, system: Some(SystemRef { all: true }), unscoped: None, trust: None } => {
-            Ok(WantedScope::System)
-        }
+        ScopeBody {
+            project: None,
+            domain: None,
+            system: Some(SystemRef { all: true }),
+            unscoped: None,
+            trust: None,
+        } => Ok(WantedScope::System),
         ScopeBody { project: None, domain: None, system: None, unscoped: Some(_), trust: None } => {
             Ok(WantedScope::Unscoped)
         }

@@ -2,15 +2,16 @@
 
 use api::{Error, Json, Links, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::get;
 use http::StatusCode;
 use policy::Target;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::call::{Body, Call, created, done, shown};
 use super::list::Listing;
 use super::shapes;
-use crate::fields::{Fields, missing};
+use crate::fields::missing;
 use crate::store::role::Role;
 use crate::store::trust::Trust;
 use crate::{Caller, Identity};
@@ -40,14 +41,14 @@ fn application_refused(caller: &Caller) -> Result<()> {
 }
 
 /// The trust, if the caller may do to it what the rule guards. One that is not there is 404 for everybody.
-async fn allowed(identity: &Identity, caller: &Caller, rule: &str, id: &str) -> Result<Trust> {
-    let trust = identity.trust_find(id).await?.ok_or_else(|| missing("trust", id))?;
-    caller.allow(rule, &target(&trust))?;
-    application_refused(caller)?;
+async fn allowed(call: &Call, rule: &str, id: &str) -> Result<Trust> {
+    let trust = call.identity.trust_find(id).await?.ok_or_else(|| missing("trust", id))?;
+    call.allow(rule, &target(&trust))?;
+    application_refused(&call.caller)?;
     Ok(trust)
 }
 
-fn shown(links: &Links, trust: &Trust) -> Value {
+fn shape(links: &Links, trust: &Trust) -> Value {
     let mut shown = trust.extra.0.clone();
     let known = json!({
         "id": trust.id,
@@ -74,87 +75,64 @@ fn role_links(links: &Links, id: &str) -> Value {
 
 /// The trust with its roles.
 fn details(links: &Links, trust: &Trust, roles: &[Role]) -> Value {
-    let mut shown = shown(links, trust);
+    let mut shown = shape(links, trust);
     shown["roles"] = roles.iter().map(|role| shapes::role(links, role)).collect();
     shown["roles_links"] = role_links(links, &trust.id);
-    json!({"trust": shown})
+    shown
 }
 
-async fn trust_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
+async fn trust_list(call: Call, list: Listing) -> Result<Json<Value>> {
     let (trustor, trustee) = (list.query.get("trustor_user_id"), list.query.get("trustee_user_id"));
     match (trustor, trustee) {
-        (Some(id), _) => caller
-            .allow("identity:list_trusts_for_trustor", &Target::new().with("target.trust.trustor_user_id", id))?,
-        (None, Some(id)) => caller
-            .allow("identity:list_trusts_for_trustee", &Target::new().with("target.trust.trustee_user_id", id))?,
-        (None, None) => caller.allow("identity:list_trusts", &Target::new())?,
+        (Some(id), _) => {
+            call.allow("identity:list_trusts_for_trustor", &Target::new().with("target.trust.trustor_user_id", id))?
+        }
+        (None, Some(id)) => {
+            call.allow("identity:list_trusts_for_trustee", &Target::new().with("target.trust.trustee_user_id", id))?
+        }
+        (None, None) => call.allow("identity:list_trusts", &Target::new())?,
     }
-    application_refused(&caller)?;
-    let trusts = identity.trust_list(trustor, trustee).await?;
+    application_refused(&call.caller)?;
+    let trusts = call.identity.trust_list(trustor, trustee).await?;
     let trusts = list.behind_marker(trusts, |trust| &trust.id);
-    Ok(list.answer("trusts", trusts, |trust| &trust.id, |trust| shown(&links, trust)))
+    Ok(list.answer("trusts", trusts, |trust| &trust.id, |trust| shape(&call.links, trust)))
 }
 
-async fn trust_create(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>)> {
-    let fields = Fields::of("trust", body)?;
+async fn trust_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
+    let fields = body.fields("trust")?;
     let trustor = fields.peek("trustor_user_id").to_owned();
-    caller.allow("identity:create_trust", &Target::new().with("target.trust.trustor_user_id", &trustor))?;
-    application_refused(&caller)?;
-    if caller.token.user_id != trustor {
+    call.allow("identity:create_trust", &Target::new().with("target.trust.trustor_user_id", &trustor))?;
+    application_refused(&call.caller)?;
+    if call.caller.token.user_id != trustor {
         return Err(Error::forbidden("The authenticated user should match the trustor: make trusts of your own."));
     }
-    let trust = identity.trust_create(&caller, fields).await?;
-    let roles = identity.trust_roles(&trust.id).await?;
-    Ok((StatusCode::CREATED, Json(details(&links, &trust, &roles))))
+    let trust = call.identity.trust_create(&call.caller, fields).await?;
+    let roles = call.identity.trust_roles(&trust.id).await?;
+    created("trust", details(&call.links, &trust, &roles))
 }
 
-async fn trust_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    let trust = allowed(&identity, &caller, "identity:get_trust", &id).await?;
-    let roles = identity.trust_roles(&trust.id).await?;
-    Ok(Json(details(&links, &trust, &roles)))
+async fn trust_show(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
+    let trust = allowed(&call, "identity:get_trust", &id).await?;
+    let roles = call.identity.trust_roles(&trust.id).await?;
+    shown("trust", details(&call.links, &trust, &roles))
 }
 
-async fn trust_delete(State(identity): State<Identity>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:delete_trust", &id).await?;
-    identity.trust_delete(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn trust_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    allowed(&call, "identity:delete_trust", &id).await?;
+    call.identity.trust_delete(&id).await?;
+    done()
 }
 
-async fn role_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:list_roles_for_trust", &id).await?;
-    let roles = identity.trust_roles(&id).await?;
-    let roles: Vec<Value> = roles.iter().map(|role| shapes::role(&links, role)).collect();
-    Ok(Json(json!({"roles": roles, "links": role_links(&links, &id)})))
+async fn role_list(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
+    allowed(&call, "identity:list_roles_for_trust", &id).await?;
+    let roles = call.identity.trust_roles(&id).await?;
+    let roles: Vec<Value> = roles.iter().map(|role| shapes::role(&call.links, role)).collect();
+    Ok(Json(json!({"roles": roles, "links": role_links(&call.links, &id)})))
 }
 
-async fn role_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path((id, role_id)): Path<(String, String)>,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:get_role_for_trust", &id).await?;
-    let roles = identity.trust_roles(&id).await?;
+async fn role_show(call: Call, Path((id, role_id)): Path<(String, String)>) -> Result<Json<Value>> {
+    allowed(&call, "identity:get_role_for_trust", &id).await?;
+    let roles = call.identity.trust_roles(&id).await?;
     let role = roles.iter().find(|role| role.id == role_id).ok_or_else(|| missing("role", &role_id))?;
-    Ok(Json(json!({"role": shapes::role(&links, role)})))
+    shown("role", shapes::role(&call.links, role))
 }

@@ -1,19 +1,20 @@
 //! `/v3/users`.
 
-use api::{Json, Links, Result};
+use api::{Error, Json, Result};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::routing::{get, post};
 use http::StatusCode;
 use policy::Target;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::list::Listing;
+use super::call::{Anonymous, Body, Call, created, done, shown};
+use super::list::{Listing, own_domain};
 use super::{projects, shapes};
-use crate::fields::{Fields, missing};
-use crate::store::user::User;
-use crate::{Caller, Identity};
+use crate::Identity;
+use crate::fields::missing;
+use crate::store::user::{Expiry, User};
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -33,65 +34,64 @@ fn target(user: Option<&User>) -> Target<'_> {
 }
 
 /// The user, if the caller may do to it what the rule guards.
-async fn allowed(identity: &Identity, caller: &Caller, rule: &str, id: &str) -> Result<User> {
-    let user = identity.user_find(id).await?;
-    caller.allow(rule, &target(user.as_ref()))?;
+async fn allowed(call: &Call, rule: &str, id: &str) -> Result<User> {
+    let user = call.identity.user_find(id).await?;
+    call.allow(rule, &target(user.as_ref()))?;
     user.ok_or_else(|| missing("user", id))
 }
 
-async fn user_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    list: Listing,
-) -> Result<Json<Value>> {
-    let domain_id = list.domain(&caller);
-    caller.allow("identity:list_users", &Target::new().with("target.domain_id", &domain_id))?;
+async fn user_list(call: Call, list: Listing) -> Result<Json<Value>> {
+    call.allow("identity:list_users", &Target::new().with("target.domain_id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
-    filters.extend(domain_id.map(|id| ("domain_id", db::Value::from(id))));
-    let users = identity.user_list(filters, None, &list.page).await?;
-    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&links, user)))
+    filters.extend(list.domain(&call.caller));
+    let expiry = list.query.get("password_expires_at").map(expiry).transpose()?;
+    let users = call.identity.user_list(filters, expiry.as_ref(), &list.page).await?;
+    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call, user)))
 }
 
-async fn user_create(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<(StatusCode, Json<Value>)> {
-    let mut fields = Fields::of("user", body)?;
-    let domain_id = super::domain_or_own(&caller, &mut fields)?;
-    caller.allow("identity:create_user", &Target::new().with("target.user.domain_id", &domain_id))?;
-    let user = identity.user_create(fields, domain_id).await?;
-    Ok((StatusCode::CREATED, Json(json!({"user": shapes::user(&links, &user)}))))
+/// A comparison such as `lt:2027-01-31T12:00:00Z` with the end of the password.
+fn expiry(text: &str) -> Result<Expiry> {
+    let (way, time) = text.split_once(':').unwrap_or_default();
+    let comparison = match way {
+        "lt" => "<",
+        "lte" => "<=",
+        "gt" => ">",
+        "gte" => ">=",
+        "eq" => "=",
+        "neq" => "<>",
+        _ => "",
+    };
+    match api::time::parse(time).filter(|_| !comparison.is_empty()) {
+        Some(at) => Ok(Expiry { comparison, at }),
+        None => Err(Error::bad_request(
+            "password_expires_at must be lt, lte, gt, gte, eq or neq, a colon, and a time such as 2027-01-31T12:00:00Z.",
+        )),
+    }
 }
 
-async fn user_show(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    let user = allowed(&identity, &caller, "identity:get_user", &id).await?;
-    Ok(Json(json!({"user": shapes::user(&links, &user)})))
+async fn user_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
+    let mut fields = body.fields("user")?;
+    let domain_id = super::domain_or_own(&call.caller, &mut fields)?;
+    call.allow("identity:create_user", &Target::new().with("target.user.domain_id", &domain_id))?;
+    let user = call.identity.user_create(fields, domain_id).await?;
+    created("user", shapes::user(&call, &user))
 }
 
-async fn user_update(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    Json(body): Json<Map<String, Value>>,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:update_user", &id).await?;
-    let user = identity.user_update(&id, Fields::of("user", body)?).await?;
-    Ok(Json(json!({"user": shapes::user(&links, &user)})))
+async fn user_show(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
+    let user = allowed(&call, "identity:get_user", &id).await?;
+    shown("user", shapes::user(&call, &user))
 }
 
-async fn user_delete(State(identity): State<Identity>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {
-    allowed(&identity, &caller, "identity:delete_user", &id).await?;
-    identity.user_delete(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn user_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
+    allowed(&call, "identity:update_user", &id).await?;
+    let user = call.identity.user_update(&id, body.fields("user")?).await?;
+    shown("user", shapes::user(&call, &user))
+}
+
+async fn user_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    allowed(&call, "identity:delete_user", &id).await?;
+    call.identity.user_delete(&id).await?;
+    done()
 }
 
 #[derive(Deserialize)]
@@ -107,7 +107,7 @@ struct Passwords {
 
 /// Needs no token: the old password is the proof.
 async fn password_change(
-    State(identity): State<Identity>,
+    Anonymous(identity): Anonymous,
     Path(id): Path<String>,
     Json(body): Json<PasswordBody>,
 ) -> Result<StatusCode> {
@@ -115,28 +115,17 @@ async fn password_change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn project_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    list: Listing,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:list_user_projects", &id).await?;
-    let found = identity.project_list_of_user(&id, false).await?;
+async fn project_list(call: Call, Path(id): Path<String>, list: Listing) -> Result<Json<Value>> {
+    allowed(&call, "identity:list_user_projects", &id).await?;
+    let found = call.identity.project_list_of_user(&id, false).await?;
     let found = list.behind_marker(found, |project| &project.id);
-    projects::answer(&identity, &links, &list, found).await
+    projects::answer(&call, &list, found).await
 }
 
-async fn group_list(
-    State(identity): State<Identity>,
-    caller: Caller,
-    links: Links,
-    Path(id): Path<String>,
-    list: Listing,
-) -> Result<Json<Value>> {
-    allowed(&identity, &caller, "identity:list_groups_for_user", &id).await?;
-    let filters = list.filters(&["name", "id"], &[])?;
-    let groups = identity.group_list_of_user(&id, filters, &list.page).await?;
-    Ok(list.answer("groups", groups, |group| &group.id, |group| shapes::group(&links, group)))
+async fn group_list(call: Call, Path(id): Path<String>, list: Listing) -> Result<Json<Value>> {
+    allowed(&call, "identity:list_groups_for_user", &id).await?;
+    let mut filters = list.filters(&["name", "id"], &[])?;
+    filters.extend(own_domain(&call.caller, "domain_id"));
+    let groups = call.identity.group_list_of_user(&id, filters, &list.page).await?;
+    Ok(list.answer("groups", groups, |group| &group.id, |group| shapes::group(&call.links, group)))
 }

@@ -4,8 +4,6 @@ use super::rule;
 
 const SEE: &str = "rule:admin_required or (role:reader and system_scope:all) \
     or (role:reader and domain_id:%(target.group.domain_id)s)";
-const LIST: &str = "rule:admin_required or (role:reader and system_scope:all) \
-    or (role:reader and domain_id:%(target.domain_id)s)";
 const OF_USER: &str = "rule:admin_required or (role:reader and system_scope:all) \
     or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s";
 const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.group.domain_id)s)";
@@ -16,7 +14,7 @@ const MANAGE_MEMBER: &str = "rule:admin_required \
 
 pub(super) const RULES: &[Rule] = &[
     rule("identity:get_group", SEE, "Show a group.", &[("GET", "/v3/groups/{group_id}")]),
-    rule("identity:list_groups", LIST, "List groups.", &[("GET", "/v3/groups")]),
+    rule("identity:list_groups", SEE, "List groups.", &[("GET", "/v3/groups")]),
     rule(
         "identity:list_groups_for_user",
         OF_USER,

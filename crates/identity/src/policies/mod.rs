@@ -1,12 +1,19 @@
 //! The rules that guard the identity API, per resource, with the names and defaults that operators know.
 
+mod application_credential;
 mod catalog;
+mod credential;
 mod domain;
+mod domain_config;
+mod endpoint_filter;
 mod grant;
 mod group;
+mod limit;
+mod policy_document;
 mod project;
 mod role;
 mod token;
+mod trust;
 mod user;
 
 use policy::{Rule, Scope};
@@ -27,6 +34,26 @@ const fn rule(
     operations: &'static [(&'static str, &'static str)],
 ) -> Rule {
     Rule { name, check, description, operations, scopes: SCOPES }
+}
+
+/// A rule about the cloud itself: a token that is scoped to a domain is not enough, whatever its roles.
+const fn cloud_rule(
+    name: &'static str,
+    check: &'static str,
+    description: &'static str,
+    operations: &'static [(&'static str, &'static str)],
+) -> Rule {
+    Rule { name, check, description, operations, scopes: &[Scope::System, Scope::Project] }
+}
+
+/// A rule about what only makes sense in a project.
+const fn project_rule(
+    name: &'static str,
+    check: &'static str,
+    description: &'static str,
+    operations: &'static [(&'static str, &'static str)],
+) -> Rule {
+    Rule { name, check, description, operations, scopes: &[Scope::Project] }
 }
 
 /// Joins lists of rules into one.
@@ -53,6 +80,13 @@ const LISTS: &[&[Rule]] = &[
     role::RULES,
     grant::RULES,
     catalog::RULES,
+    policy_document::RULES,
+    endpoint_filter::RULES,
+    domain_config::RULES,
+    limit::RULES,
+    trust::RULES,
+    application_credential::RULES,
+    credential::RULES,
 ];
 
 const COUNT: usize = {

@@ -9,8 +9,6 @@ const LIST: &str = "rule:admin_required or (role:reader and system_scope:all) \
 const OF_USER: &str = "rule:admin_required or (role:reader and system_scope:all) \
     or (role:reader and domain_id:%(target.user.domain_id)s) or user_id:%(target.user.id)s";
 const MANAGE: &str = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)";
-const TAG: &str = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s) \
-    or (role:manager and project_id:%(target.project.id)s)";
 
 pub(super) const RULES: &[Rule] = &[
     rule("identity:get_project", SEE, "Show a project.", &[("GET", "/v3/projects/{project_id}")]),
@@ -38,25 +36,25 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         "identity:update_project_tags",
-        TAG,
+        MANAGE,
         "Replace the tags of a project.",
         &[("PUT", "/v3/projects/{project_id}/tags")],
     ),
     rule(
         "identity:create_project_tag",
-        TAG,
+        MANAGE,
         "Add a tag to a project.",
         &[("PUT", "/v3/projects/{project_id}/tags/{value}")],
     ),
     rule(
         "identity:delete_project_tags",
-        TAG,
+        MANAGE,
         "Remove all tags of a project.",
         &[("DELETE", "/v3/projects/{project_id}/tags")],
     ),
     rule(
         "identity:delete_project_tag",
-        TAG,
+        MANAGE,
         "Remove a tag of a project.",
         &[("DELETE", "/v3/projects/{project_id}/tags/{value}")],
     ),

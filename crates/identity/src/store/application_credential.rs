@@ -57,11 +57,7 @@ pub(crate) async fn get(on: impl Into<On<'_>>, id: &str) -> Result<Option<Applic
     sql("SELECT * FROM identity_application_credentials WHERE id = $1").bind(id).optional(on).await
 }
 
-pub(crate) async fn by_name(
-    on: impl Into<On<'_>>,
-    user_id: &str,
-    name: &str,
-) -> Result<Option<ApplicationCredential>> {
+pub(crate) async fn by_name(on: impl Into<On<'_>>, user_id: &str, name: &str) -> Result<Option<ApplicationCredential>> {
     sql("SELECT * FROM identity_application_credentials WHERE user_id = $1 AND name = $2")
         .bind(user_id)
         .bind(name)
@@ -161,11 +157,7 @@ pub(crate) async fn rule_get(on: impl Into<On<'_>>, id: &str) -> Result<Option<A
     sql("SELECT * FROM identity_access_rules WHERE id = $1").bind(id).optional(on).await
 }
 
-pub(crate) async fn rule_list(
-    on: impl Into<On<'_>>,
-    user_id: &str,
-    filters: Vec<Filter>,
-) -> Result<Vec<AccessRule>> {
+pub(crate) async fn rule_list(on: impl Into<On<'_>>, user_id: &str, filters: Vec<Filter>) -> Result<Vec<AccessRule>> {
     let mut sql = sql("SELECT * FROM identity_access_rules WHERE user_id = $1").bind(user_id);
     push_filters(&mut sql, "identity_access_rules", filters);
     sql.push(" ORDER BY id");

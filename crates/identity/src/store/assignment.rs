@@ -33,6 +33,15 @@ pub(crate) struct Wanted {
     /// Any of these kinds and ids; empty means any at all.
     pub targets: Vec<(&'static str, String)>,
     pub inherited: Option<bool>,
+    /// Only those on this domain and on the projects in it.
+    pub domain_id: Option<String>,
+}
+
+impl Wanted {
+    /// Whether the place is among the wanted ones.
+    pub fn fits(&self, target_type: &str, target_id: &str) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|(kind, id)| *kind == target_type && id == target_id)
+    }
 }
 
 /// Tells whether the assignment is new.
@@ -100,6 +109,11 @@ pub(crate) async fn list(on: impl Into<On<'_>>, wanted: &Wanted) -> Result<Vec<A
     }
     if let Some(inherited) = wanted.inherited {
         sql.push(" AND inherited = ").push_bind(inherited);
+    }
+    if let Some(domain_id) = &wanted.domain_id {
+        sql.push(" AND ((target_type = 'domain' AND target_id = ").push_bind(domain_id);
+        sql.push(") OR (target_type = 'project' AND target_id IN (SELECT id FROM identity_projects WHERE domain_id = ");
+        sql.push_bind(domain_id).push(")))");
     }
     sql.push(" ORDER BY target_type, target_id, actor_type, actor_id, role_id, inherited");
     sql.all(on).await

@@ -74,8 +74,16 @@ pub(crate) async fn region_update(tx: &mut Tx, region: &Region) -> Result<()> {
         .map(drop)
 }
 
+/// Removes the region and all below it.
 pub(crate) async fn region_delete(tx: &mut Tx, id: &str) -> Result<()> {
-    sql("DELETE FROM identity_regions WHERE id = $1").bind(id).execute(tx).await.map(drop)
+    sql("DELETE FROM identity_regions WHERE id IN (WITH RECURSIVE down AS (
+            SELECT id FROM identity_regions WHERE id = $1
+            UNION SELECT r.id FROM identity_regions r JOIN down ON r.parent_id = down.id)
+         SELECT id FROM down)")
+    .bind(id)
+    .execute(tx)
+    .await
+    .map(drop)
 }
 
 /// Whether the region is the other one, or stands above it.

@@ -11,6 +11,7 @@ db::row! {
         pub name: String,
         pub description: String,
         pub enabled: bool,
+        pub options: Extra,
         pub extra: Extra,
     }
 }
@@ -31,11 +32,12 @@ pub(crate) async fn list(on: impl Into<On<'_>>, filters: Vec<Filter>, page: &Pag
 }
 
 pub(crate) async fn insert(tx: &mut Tx, domain: &Domain) -> Result<()> {
-    sql("INSERT INTO identity_domains (id, name, description, enabled, extra) VALUES ($1, $2, $3, $4, $5)")
+    sql("INSERT INTO identity_domains (id, name, description, enabled, options, extra) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(&domain.id)
         .bind(&domain.name)
         .bind(&domain.description)
         .bind(domain.enabled)
+        .bind(&domain.options)
         .bind(&domain.extra)
         .execute(tx)
         .await
@@ -43,11 +45,12 @@ pub(crate) async fn insert(tx: &mut Tx, domain: &Domain) -> Result<()> {
 }
 
 pub(crate) async fn update(tx: &mut Tx, domain: &Domain) -> Result<()> {
-    sql("UPDATE identity_domains SET name = $2, description = $3, enabled = $4, extra = $5 WHERE id = $1")
+    sql("UPDATE identity_domains SET name = $2, description = $3, enabled = $4, options = $5, extra = $6 WHERE id = $1")
         .bind(&domain.id)
         .bind(&domain.name)
         .bind(&domain.description)
         .bind(domain.enabled)
+        .bind(&domain.options)
         .bind(&domain.extra)
         .execute(tx)
         .await

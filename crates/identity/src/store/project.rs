@@ -13,6 +13,7 @@ db::row! {
         pub name: String,
         pub description: String,
         pub enabled: bool,
+        pub options: Extra,
         pub extra: Extra,
     }
 }
@@ -37,6 +38,17 @@ db::row! {
         pub name: String,
     }
 }
+
+db::row! {
+    /// A project, and one that it stands below or the domain that it is in.
+    pub(crate) struct Below {
+        pub above_id: String,
+        pub id: String,
+    }
+}
+
+/// As many parameters as every engine takes.
+const MANY: usize = 1000;
 
 /// Which tags a list asks for.
 #[derive(Debug, Default)]
@@ -150,15 +162,47 @@ pub(crate) async fn subtree(on: impl Into<On<'_>>, id: &str) -> Result<Vec<Proje
     .await
 }
 
+pub(crate) async fn ids_in_domain(on: impl Into<On<'_>>, domain_id: &str) -> Result<Vec<String>> {
+    sql("SELECT id FROM identity_projects WHERE domain_id = $1 ORDER BY id").bind(domain_id).all(on).await
+}
+
+/// The projects in several domains.
+pub(crate) async fn in_domains(db: &db::Db, ids: &[&str]) -> Result<Vec<Below>> {
+    let mut all = Vec::new();
+    for ids in ids.chunks(MANY) {
+        let mut sql = sql("SELECT domain_id AS above_id, id FROM identity_projects WHERE domain_id IN ");
+        sql.push_list(ids.iter().copied());
+        all.extend(sql.all::<Below>(db).await?);
+    }
+    Ok(all)
+}
+
+/// The projects below several others.
+pub(crate) async fn below(db: &db::Db, ids: &[&str]) -> Result<Vec<Below>> {
+    let mut all = Vec::new();
+    for ids in ids.chunks(MANY) {
+        let mut sql = sql("WITH RECURSIVE down AS (
+            SELECT parent_id AS above_id, id FROM identity_projects WHERE parent_id IN ");
+        sql.push_list(ids.iter().copied());
+        sql.push(
+            " UNION SELECT down.above_id, p.id FROM identity_projects p JOIN down ON p.parent_id = down.id)
+              SELECT above_id, id FROM down",
+        );
+        all.extend(sql.all::<Below>(db).await?);
+    }
+    Ok(all)
+}
+
 pub(crate) async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
-    sql("INSERT INTO identity_projects (id, domain_id, parent_id, name, description, enabled, extra)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)")
+    sql("INSERT INTO identity_projects (id, domain_id, parent_id, name, description, enabled, options, extra)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
     .bind(&project.id)
     .bind(&project.domain_id)
     .bind(project.parent_id.as_deref())
     .bind(&project.name)
     .bind(&project.description)
     .bind(project.enabled)
+    .bind(&project.options)
     .bind(&project.extra)
     .execute(tx)
     .await
@@ -166,11 +210,12 @@ pub(crate) async fn insert(tx: &mut Tx, project: &Project) -> Result<()> {
 }
 
 pub(crate) async fn update(tx: &mut Tx, project: &Project) -> Result<()> {
-    sql("UPDATE identity_projects SET name = $2, description = $3, enabled = $4, extra = $5 WHERE id = $1")
+    sql("UPDATE identity_projects SET name = $2, description = $3, enabled = $4, options = $5, extra = $6 WHERE id = $1")
         .bind(&project.id)
         .bind(&project.name)
         .bind(&project.description)
         .bind(project.enabled)
+        .bind(&project.options)
         .bind(&project.extra)
         .execute(tx)
         .await

@@ -1,9 +1,9 @@
-use db::{Db, On, Result, Tx, sql};
+use db::{On, Result, Tx, sql};
 use jiff::Timestamp;
 
 /// How often identity changed.
-pub(crate) async fn get(db: &Db) -> Result<i64> {
-    db.number("SELECT value FROM identity_revision WHERE id = 1").await
+pub(crate) async fn get(on: impl Into<On<'_>>) -> Result<i64> {
+    sql("SELECT value FROM identity_revision WHERE id = 1").one(on).await
 }
 
 /// Counts a change. Changes wait for each other here, so that each sees the one before.

@@ -11,6 +11,7 @@ db::row! {
         pub name: String,
         pub domain_id: Option<String>,
         pub description: Option<String>,
+        pub options: Extra,
         pub extra: Extra,
     }
 }
@@ -45,11 +46,12 @@ pub(crate) async fn all(on: impl Into<On<'_>>) -> Result<Vec<Role>> {
 }
 
 pub(crate) async fn insert(tx: &mut Tx, role: &Role) -> Result<()> {
-    sql("INSERT INTO identity_roles (id, name, domain_id, description, extra) VALUES ($1, $2, $3, $4, $5)")
+    sql("INSERT INTO identity_roles (id, name, domain_id, description, options, extra) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(&role.id)
         .bind(&role.name)
         .bind(role.domain_id.as_deref())
         .bind(role.description.as_deref())
+        .bind(&role.options)
         .bind(&role.extra)
         .execute(tx)
         .await
@@ -57,10 +59,11 @@ pub(crate) async fn insert(tx: &mut Tx, role: &Role) -> Result<()> {
 }
 
 pub(crate) async fn update(tx: &mut Tx, role: &Role) -> Result<()> {
-    sql("UPDATE identity_roles SET name = $2, description = $3, extra = $4 WHERE id = $1")
+    sql("UPDATE identity_roles SET name = $2, description = $3, options = $4, extra = $5 WHERE id = $1")
         .bind(&role.id)
         .bind(&role.name)
         .bind(role.description.as_deref())
+        .bind(&role.options)
         .bind(&role.extra)
         .execute(tx)
         .await

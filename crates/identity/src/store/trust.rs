@@ -88,10 +88,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &Trust, roles: &[String]) -> Result
 
 /// Counts a use of a trust that has a number of them; tells whether one was left.
 pub(crate) async fn use_one(tx: &mut Tx, id: &str) -> Result<bool> {
-    let rows = sql("UPDATE identity_trusts SET remaining_uses = remaining_uses - 1 WHERE id = $1 AND remaining_uses > 0")
-        .bind(id)
-        .execute(tx)
-        .await?;
+    let rows =
+        sql("UPDATE identity_trusts SET remaining_uses = remaining_uses - 1 WHERE id = $1 AND remaining_uses > 0")
+            .bind(id)
+            .execute(tx)
+            .await?;
     Ok(rows > 0)
 }
 

@@ -194,7 +194,13 @@ pub(crate) async fn update(tx: &mut Tx, user: &User) -> Result<()> {
 }
 
 /// Counts a wrong password; one after the end of a lock is the first again. Takes as long for a user who is not there.
-pub(crate) async fn failure_count(tx: &mut Tx, id: &str, now: Timestamp, most: i64, locked_until: Timestamp) -> Result<()> {
+pub(crate) async fn failure_count(
+    tx: &mut Tx,
+    id: &str,
+    now: Timestamp,
+    most: i64,
+    locked_until: Timestamp,
+) -> Result<()> {
     sql("UPDATE identity_users SET failed_auth_at = $2, failed_auth_count =
             CASE WHEN failed_auth_count >= $3 AND failed_auth_at <= $4 THEN 1 ELSE failed_auth_count + 1 END
          WHERE id = $1")

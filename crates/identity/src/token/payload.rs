@@ -25,13 +25,8 @@ pub(crate) enum Scope {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Methods(u16);
 
-const METHODS: &[(u16, &str)] = &[
-    (1, "password"),
-    (2, "token"),
-    (4, "totp"),
-    (8, "application_credential"),
-    (16, "ec2credential"),
-];
+const METHODS: &[(u16, &str)] =
+    &[(1, "password"), (2, "token"), (4, "totp"), (8, "application_credential"), (16, "ec2credential")];
 
 impl Methods {
     /// By a password.

@@ -45,11 +45,7 @@ impl Answer {
 }
 
 pub fn bootstrap() -> Bootstrap {
-    let service = |kind: &str, name: &str, path: &str| BootstrapService {
-        kind: kind.into(),
-        name: name.into(),
-        path: path.into(),
-    };
+    let service = BootstrapService::new;
     Bootstrap {
         admin_password: PASSWORD.into(),
         region: "RegionOne".into(),
@@ -69,6 +65,16 @@ impl Cloud {
         let db = Db::open(&Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
         db.migrate(identity::MIGRATIONS).await.unwrap();
         Self::start(db, dir).await
+    }
+
+    /// A cloud over SQLite with other options.
+    pub async fn with(change: impl FnOnce(&mut identity::Options)) -> Self {
+        let mut cloud = Self::new().await;
+        let mut options = options(&cloud.dir);
+        change(&mut options);
+        cloud.identity = identity_of(&cloud.db, &cloud.runtime, options);
+        cloud.router = cloud.identity.router();
+        cloud
     }
 
     /// A cloud over that database, which has its schema.
@@ -182,9 +188,17 @@ impl Cloud {
 }
 
 fn copy(db: &Db, runtime: &Runtime, dir: &tempfile::TempDir) -> Identity {
-    let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES]).unwrap());
+    identity_of(db, runtime, options(dir))
+}
+
+fn options(dir: &tempfile::TempDir) -> identity::Options {
     let mut options = identity::Options::new(dir.path().join("keys"));
     options.config.password_hash_rounds = 4;
+    options
+}
+
+fn identity_of(db: &Db, runtime: &Runtime, options: identity::Options) -> Identity {
+    let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES]).unwrap());
     Identity::new(db.clone(), runtime.clone(), policy, options).unwrap()
 }
 

@@ -2,8 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod assignments;
 mod cloud;
+mod domain_configs;
+mod endpoints;
+mod limits;
+mod lists;
+mod operations;
 mod postgres;
+mod projects;
 mod resources;
 mod speed;
 mod tokens;

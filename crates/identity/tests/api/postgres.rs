@@ -3,7 +3,7 @@
 use db::{Db, Options};
 
 use crate::cloud::Cloud;
-use crate::{access, resources, tokens};
+use crate::{access, assignments, domain_configs, endpoints, limits, lists, operations, projects, resources, tokens};
 
 async fn cloud() -> Cloud {
     let address = db::testing::postgres_database().await;
@@ -41,4 +41,19 @@ async fn all_of_it_works_over_postgresql() {
     tokens::the_wrong_old_password_changes_nothing_on(&cloud().await).await;
     tokens::a_known_token_costs_one_look_at_the_revision_on(&cloud().await).await;
     tokens::tokens_survive_a_rotation_of_keys_on(&cloud().await).await;
+    lists::names_are_found_by_a_part_on(&cloud().await).await;
+    lists::lists_are_sorted_as_asked_and_pages_follow_on(&cloud().await).await;
+    projects::what_is_immutable_stays_until_it_is_not_on(&cloud().await).await;
+    projects::a_domain_is_a_project_too_on(&cloud().await).await;
+    projects::parents_and_subtrees_show_what_the_caller_has_roles_on_on(&cloud().await).await;
+    projects::roles_of_a_domain_stay_in_it_on(&cloud().await).await;
+    projects::regions_go_with_those_above_and_endpoints_make_theirs_on(&cloud().await).await;
+    assignments::effective_assignments_say_where_they_come_from_on(&cloud().await).await;
+    assignments::readers_of_a_domain_see_its_assignments_alone_on(&cloud().await).await;
+    endpoints::a_project_sees_the_endpoints_that_it_is_shown_on(&cloud().await).await;
+    endpoints::the_nearest_policy_document_is_for_an_endpoint_on(&cloud().await).await;
+    domain_configs::a_domain_keeps_options_and_shows_those_that_are_no_secret_on(&cloud().await).await;
+    limits::limits_are_registered_then_set_for_projects_and_domains_on(&cloud().await).await;
+    operations::the_trail_says_who_changed_what_on(&cloud().await).await;
+    operations::a_cloud_may_begin_under_other_names_on(&cloud().await).await;
 }

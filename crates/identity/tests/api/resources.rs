@@ -79,7 +79,7 @@ pub async fn bad_bodies_name_the_field_on(cloud: &Cloud) {
         ("/v3/users", json!({"users": {}}), "user"),
         ("/v3/projects", json!({"project": {"name": 7}}), "name"),
         ("/v3/projects", json!({"project": {"name": "x", "tags": ["a/b"]}}), "tag"),
-        ("/v3/projects", json!({"project": {"name": "x", "is_domain": true}}), "domain"),
+        ("/v3/projects", json!({"project": {"name": "x", "is_domain": true, "domain_id": "default"}}), "domain"),
         ("/v3/endpoints", json!({"endpoint": {"service_id": "x", "url": "http://h", "interface": "odd"}}), "interface"),
         ("/v3/domains", json!([]), "body"),
     ] {

@@ -31,7 +31,7 @@ pub(super) async fn show(State(x): State<Network>, caller: Caller, Path(id): Pat
 }
 
 pub(super) async fn defaults(State(x): State<Network>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
-    Ok(Json(json!({ "quota": x.quota_defaults(&caller, &id)? })))
+    Ok(Json(json!({ "quota": x.quota_defaults(&caller, &id).await? })))
 }
 
 pub(super) async fn details(State(x): State<Network>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {

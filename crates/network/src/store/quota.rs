@@ -40,6 +40,39 @@ pub(crate) async fn used(on: impl Into<On<'_>>, project_id: &str) -> Result<BTre
         .map(map)
 }
 
+/// What several projects use together.
+pub(crate) async fn sum(tx: &mut Tx, projects: &[String], resource: &str) -> Result<i64> {
+    let mut sum = 0;
+    // As many parameters as every engine takes.
+    for projects in projects.chunks(1000) {
+        let mut sql = sql("SELECT CAST(COALESCE(SUM(used), 0) AS BIGINT) FROM network_usage WHERE resource = $1");
+        sql = sql.bind(resource);
+        sql.push(" AND project_id IN ").push_list(projects);
+        sum += sql.one::<i64>(&mut *tx).await?;
+    }
+    Ok(sum)
+}
+
+/// Begins to count, unless somebody else did meanwhile.
+pub(crate) async fn start(tx: &mut Tx, owner: &str, resource: &str, used: i64) -> Result<()> {
+    sql("INSERT INTO network_usage (project_id, resource, used) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(owner)
+        .bind(resource)
+        .bind(used)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
+/// Forgets the counts of the owners whose names begin so; the beginning ends with a slash.
+pub(crate) async fn forget(tx: &mut Tx, beginning: &str) -> Result<u64> {
+    sql("DELETE FROM network_usage WHERE project_id > $1 AND project_id < $2")
+        .bind(beginning)
+        .bind(format!("{}0", beginning.trim_end_matches('/')))
+        .execute(tx)
+        .await
+}
+
 pub(crate) async fn set(tx: &mut Tx, project_id: &str, resource: &str, quota: i64) -> Result<()> {
     sql("INSERT INTO network_quotas (project_id, resource, quota) VALUES ($1, $2, $3)
          ON CONFLICT (project_id, resource) DO UPDATE SET quota = excluded.quota")

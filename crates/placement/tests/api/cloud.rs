@@ -19,6 +19,7 @@ pub struct Cloud {
     pub project_id: String,
     router: Router,
     identity: Identity,
+    db: Db,
     token: String,
     _dir: tempfile::TempDir,
 }
@@ -65,8 +66,13 @@ impl Cloud {
             .await
             .unwrap();
         let token = identity.token_for_user(&admin.user_id, &admin.project_id).await.unwrap();
-        let placement = Placement::new(db, Runtime::default(), identity.clone());
-        Self { router: placement.router(), placement, project_id: admin.project_id, identity, token, _dir: dir }
+        let placement = Placement::new(db.clone(), Runtime::default(), identity.clone());
+        Self { router: placement.router(), placement, project_id: admin.project_id, identity, db, token, _dir: dir }
+    }
+
+    /// Another process's placement over the same database.
+    pub fn another(&self) -> Placement {
+        Placement::new(self.db.clone(), Runtime::default(), self.identity.clone())
     }
 
     /// Asks as the administrator, with microversion 1.`minor`.

@@ -37,6 +37,10 @@ const BELONGINGS: &[&str] = &[
     "/identity/v3/regions",
     "/identity/v3/services",
     "/identity/v3/endpoints",
+    "/identity/v3/policies",
+    "/identity/v3/registered_limits",
+    "/identity/v3/limits",
+    "/identity/v3/OS-EP-FILTER/endpoint_groups",
     "/placement/resource_providers",
     "/placement/resource_providers/{provider}/inventories",
     "/placement/resource_providers/{provider}/allocations",
@@ -46,6 +50,7 @@ const BELONGINGS: &[&str] = &[
 
 /// What nobody outside alice's project may be shown.
 const PRIVATE: &[&str] = &[
+    "limit",
     "project",
     "user",
     "server",
@@ -154,7 +159,25 @@ impl Alice {
         let body = json!({"user": {"name": "dave", "password": "a password"}});
         let dave = self.admin(201, &format!("{v3}/users"), body).await;
         let dave_project = self.admin(201, &format!("{v3}/projects"), json!({"project": {"name": "dave"}})).await;
+        let body = json!({"policy": {"type": "text", "blob": "@"}});
+        let policy = self.admin(201, &format!("{v3}/policies"), body).await;
+        let body = json!({"endpoint_group": {"name": "staff", "filters": {"interface": "internal"}}});
+        let endpoint_group = self.admin(201, &format!("{v3}/OS-EP-FILTER/endpoint_groups"), body).await;
+        let registered = |resource: &str| {
+            json!({"registered_limits": [{"service_id": catalog_service["service"]["id"], "default_limit": 1,
+                "resource_name": resource}]})
+        };
+        let registered_limit = self.admin(201, &format!("{v3}/registered_limits"), registered("pies")).await;
+        let spare_limit = self.admin(201, &format!("{v3}/registered_limits"), registered("tarts")).await;
+        let body = json!({"limits": [{"service_id": catalog_service["service"]["id"], "resource_name": "pies",
+            "resource_limit": 1, "project_id": self.names["project"]}]});
+        let limit = self.admin(201, &format!("{v3}/limits"), body).await;
         for (name, value) in [
+            ("registered_limit", id(&registered_limit["registered_limits"][0])),
+            ("spare_limit", id(&spare_limit["registered_limits"][0])),
+            ("limit", id(&limit["limits"][0])),
+            ("policy", id(&policy["policy"])),
+            ("endpoint_group", id(&endpoint_group["endpoint_group"])),
             ("user", user),
             ("reader_role", reader),
             ("token", token),

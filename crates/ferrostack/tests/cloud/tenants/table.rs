@@ -112,6 +112,10 @@ pub fn identity() -> Vec<Row> {
         ),
         patch("/v3/endpoints/{endpoint}", r#"{"endpoint": {"url": "http://127.0.0.1/b"}}"#),
     ];
+    rows.extend(endpoint_filters());
+    rows.extend(domain_configs());
+    rows.extend(policy_documents());
+    rows.extend(limits());
     for target in ["projects/{dave_project}", "domains/{domain}"] {
         for actor in ["users/{dave}", "groups/{group}"] {
             let plain = format!("/v3/{target}/{actor}/roles");
@@ -131,6 +135,8 @@ pub fn identity() -> Vec<Row> {
     }
     rows.extend([
         subject(delete("/v3/auth/tokens")),
+        delete("/v3/policies/{policy}"),
+        delete("/v3/OS-EP-FILTER/endpoint_groups/{endpoint_group}"),
         delete("/v3/endpoints/{endpoint}"),
         delete("/v3/services/{catalog_service}"),
         delete("/v3/regions/{region}"),
@@ -143,11 +149,109 @@ pub fn identity() -> Vec<Row> {
     rows
 }
 
+fn policy_documents() -> Vec<Row> {
+    let head = |path: &str| Row::new("HEAD", path, Refused);
+    let mut rows = vec![
+        admin("/v3/policies/{policy}"),
+        admin("/v3/policies"),
+        post("/v3/policies", r#"{"policy": {"type": "text", "blob": "cakes"}}"#),
+        patch("/v3/policies/{policy}", r#"{"policy": {"blob": "pies"}}"#),
+    ];
+    let base = "/v3/policies/{policy}/OS-ENDPOINT-POLICY";
+    for place in ["services/{catalog_service}", "services/{catalog_service}/regions/{region}", "endpoints/{endpoint}"] {
+        let path = format!("{base}/{place}");
+        rows.extend([put(&path, ""), admin(&path), head(&path)]);
+    }
+    rows.extend([
+        admin("/v3/endpoints/{endpoint}/OS-ENDPOINT-POLICY/policy"),
+        admin(&format!("{base}/endpoints")),
+        delete(&format!("{base}/endpoints/{{endpoint}}")),
+        delete(&format!("{base}/services/{{catalog_service}}")),
+        delete(&format!("{base}/services/{{catalog_service}}/regions/{{region}}")),
+    ]);
+    rows
+}
+
+fn endpoint_filters() -> Vec<Row> {
+    let head = |path: &str| Row::new("HEAD", path, Refused);
+    let base = "/v3/OS-EP-FILTER";
+    let group = format!("{base}/endpoint_groups/{{endpoint_group}}");
+    let member = format!("{group}/projects/{{dave_project}}");
+    let one = format!("{base}/projects/{{dave_project}}/endpoints/{{endpoint}}");
+    vec![
+        admin(&group),
+        admin(&format!("{base}/endpoint_groups")),
+        post(
+            &format!("{base}/endpoint_groups"),
+            r#"{"endpoint_group": {"name": "cakes", "filters": {"interface": "admin"}}}"#,
+        ),
+        patch(&group, r#"{"endpoint_group": {"description": "cakes"}}"#),
+        put(&member, ""),
+        admin(&member),
+        head(&member),
+        admin(&format!("{group}/projects")),
+        admin(&format!("{group}/endpoints")),
+        admin(&format!("{base}/projects/{{dave_project}}/endpoint_groups")),
+        delete(&member),
+        put(&one, ""),
+        admin(&one),
+        head(&one),
+        admin(&format!("{base}/endpoints/{{endpoint}}/projects")),
+        admin(&format!("{base}/projects/{{dave_project}}/endpoints")),
+        delete(&one),
+    ]
+}
+
+fn limits() -> Vec<Row> {
+    let registered = r#"{"registered_limits": [{"service_id": "{catalog_service}", "resource_name": "cakes",
+        "default_limit": 5}]}"#;
+    let limits = r#"{"limits": [{"service_id": "{catalog_service}", "resource_name": "pies",
+        "project_id": "{dave_project}", "resource_limit": 5}]}"#;
+    vec![
+        anyone("/v3/registered_limits/{registered_limit}"),
+        anyone("/v3/registered_limits"),
+        post("/v3/registered_limits", registered),
+        patch("/v3/registered_limits/{registered_limit}", r#"{"registered_limit": {"default_limit": 7}}"#),
+        anyone("/v3/limits/model"),
+        own("/v3/limits/{limit}"),
+        anyone("/v3/limits"),
+        post("/v3/limits", limits),
+        patch("/v3/limits/{limit}", r#"{"limit": {"resource_limit": 7}}"#),
+        delete("/v3/limits/{limit}"),
+        delete("/v3/registered_limits/{spare_limit}"),
+    ]
+}
+
+fn domain_configs() -> Vec<Row> {
+    let base = "/v3/domains/{domain}/config";
+    let section = format!("{base}/ldap");
+    let option = format!("{base}/ldap/url");
+    vec![
+        put(base, r#"{"config": {"ldap": {"url": "ldap://cakes", "suffix": "dc=cakes"}}}"#),
+        admin(base),
+        admin(&section),
+        admin(&option),
+        patch(base, r#"{"config": {"ldap": {"url": "ldap://pies"}}}"#),
+        patch(&section, r#"{"config": {"ldap": {"url": "ldap://tarts"}}}"#),
+        patch(&option, r#"{"config": {"url": "ldap://buns"}}"#),
+        delete(&option),
+        delete(&section),
+        delete(base),
+        admin("/v3/domains/config/default"),
+        admin("/v3/domains/config/ldap/default"),
+        admin("/v3/domains/config/ldap/url/default"),
+        anyone("/v3/domains/default/config/security_compliance"),
+        anyone("/v3/domains/default/config/security_compliance/password_regex"),
+    ]
+}
+
 pub fn placement() -> Vec<Row> {
     let spare = |rest: &str| format!("/resource_providers/{{spare_provider}}{rest}");
     let allocations = r#"{"allocations": {"{spare_provider}": {"resources": {"CUSTOM_CAKE": 1}}},
         "project_id": "{project}", "user_id": "{user}", "consumer_generation": null, "consumer_type": "INSTANCE"}"#;
     let two = format!(r#"{{"{CONSUMER}": {allocations}}}"#);
+    let reshape = r#"{"inventories": {"{spare_provider}": {"resource_provider_generation": 0, "inventories": {}}},
+        "allocations": {}}"#;
     let rows = vec![
         anyone("").open().without_token(),
         admin("/resource_providers"),
@@ -188,6 +292,7 @@ pub fn placement() -> Vec<Row> {
         admin("/resource_providers/{provider}/allocations"),
         admin("/allocation_candidates").query("?resources=VCPU:1"),
         delete(&format!("/allocations/{CONSUMER}")),
+        post("/reshaper", reshape).admin(409, "the provider has changed since that generation"),
         delete(&spare("/inventories/CUSTOM_CAKE")),
         delete(&spare("/inventories")),
         delete("/resource_classes/CUSTOM_CAKE"),
@@ -306,7 +411,7 @@ pub fn network() -> Vec<Row> {
         admin("/quotas"),
         put("/quotas/{project}", r#"{"quota": {"port": 99}}"#),
         delete("/quotas/{project}"),
-        admin("/agents"),
+        anyone("/agents"),
         admin("/agents/none").admin(404, "no node has a network agent here"),
         anyone("/availability_zones"),
         admin("/network-ip-availabilities"),
