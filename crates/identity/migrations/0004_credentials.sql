@@ -16,3 +16,5 @@ CREATE TABLE identity_used_passcodes (
     credential_id TEXT PRIMARY KEY REFERENCES identity_credentials (id) ON DELETE CASCADE,
     time_window BIGINT NOT NULL
 );
+
+ALTER TABLE identity_revocations ADD COLUMN revoked_at BIGINT NOT NULL DEFAULT 0;

@@ -69,7 +69,7 @@ pub(crate) enum WantedScope {
 pub(crate) enum Outcome {
     Token(String, Arc<Token>),
     /// More methods are needed.
-    Receipt(String, Receipt),
+    Receipt(String, Box<Receipt>),
 }
 
 impl Identity {
@@ -90,7 +90,7 @@ impl Identity {
                 Proof::Totp { user, passcode } => self.login_by_totp(&user, &passcode).await?,
                 Proof::Application { which, secret } => self.login_by_application(which, &secret, &wanted).await?,
                 Proof::Token(text) => {
-                    let token = self.token_validate(&text).await?;
+                    let token = self.token_validate(&text).await.map_err(not_found)?;
                     let user = self.login_by_token(&token, &wanted)?;
                     parent = Some(token);
                     user
@@ -108,7 +108,7 @@ impl Identity {
         }
         if !is_enough(&user.rules, user.methods) {
             let (text, receipt) = self.receipt_issue(user).await?;
-            return Ok(Outcome::Receipt(text, receipt));
+            return Ok(Outcome::Receipt(text, Box::new(receipt)));
         }
         let (text, token) = match (user.scope.clone(), wanted) {
             (Some(scope), _) => self.token_issue(user.into_token(scope, parent)).await?,
@@ -309,6 +309,14 @@ impl Proven {
     /// The token that is to be made for whoever that is.
     pub fn into_token(self, scope: Scope, parent: Option<Arc<Token>>) -> NewToken {
         NewToken { methods: self.methods, user_id: self.id, generation: self.generation, scope, parent }
+    }
+}
+
+/// A token in the body is a thing that is looked for, unlike the one that a request comes with.
+fn not_found(error: Error) -> Error {
+    match error.kind {
+        api::Kind::Unauthorized => Error::not_found("Could not find token: it is unknown, has expired or was revoked."),
+        _ => error,
     }
 }
 

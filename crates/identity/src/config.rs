@@ -75,13 +75,20 @@ pub struct Token {
     pub expiration_seconds: u32,
     /// Whether a token with a scope may be exchanged for one with another.
     pub allow_rescope_scoped_token: bool,
+    /// How long past its end a service may still validate a token, for work that takes longer than a token lives.
+    pub allow_expired_window_seconds: u32,
     /// How many validated tokens a process remembers.
     pub cache: usize,
 }
 
 impl Default for Token {
     fn default() -> Self {
-        Self { expiration_seconds: 3600, allow_rescope_scoped_token: true, cache: 20_000 }
+        Self {
+            expiration_seconds: 3600,
+            allow_rescope_scoped_token: true,
+            allow_expired_window_seconds: 48 * 3600,
+            cache: 20_000,
+        }
     }
 }
 

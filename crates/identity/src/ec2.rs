@@ -1,171 +1,41 @@
-//! Requests that are signed as for EC2 (signature versions 0, 1, 2 and 4) or S3, by pairs of keys that are kept as
-//! credentials. Who receives such a request asks identity for a token of whoever signed it.
+//! Tokens for requests that were signed as for EC2 or S3.
+
+mod signature;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Error, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use hmac::digest::KeyInit;
-use hmac::{Hmac, Mac};
-use jiff::SignedDuration;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::Identity;
 use crate::authentication::Proven;
 use crate::credential::{EC2, Open, id_of_access};
-use crate::store::user;
+use crate::store::{application_credential, trust, user};
 use crate::token::{Methods, Scope, Token, refused};
 
-/// A request as its receiver saw it.
-#[derive(Debug, Deserialize)]
+/// A signed request, as the service that received it describes it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Signed {
-    access: String,
+    access: Option<String>,
     signature: String,
-    #[serde(default)]
-    host: String,
-    #[serde(default)]
     verb: String,
-    #[serde(default)]
+    host: String,
     path: String,
-    #[serde(default)]
     params: BTreeMap<String, String>,
-    #[serde(default)]
     headers: BTreeMap<String, String>,
-    #[serde(default)]
     body_hash: String,
-}
-
-/// A request to S3: the text that was signed, in base 64, and its signature.
-#[derive(Debug, Deserialize)]
-pub(crate) struct SignedS3 {
-    access: String,
-    signature: String,
+    /// For S3: the signed text itself, in base 64.
     token: String,
 }
 
-/// What RFC 3986 leaves as it is.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-fn mac<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<Vec<u8>> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
-    Some(mac.finalize().into_bytes().to_vec())
-}
-
-fn sha256(key: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-    mac::<Hmac<Sha256>>(key, &[text])
-}
-
-/// The signature of version 4 over a text, in hex. The scope is date, region, service and `aws4_request`.
-fn version_4(secret: &str, scope: &str, text: &[u8]) -> Option<String> {
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for part in scope.split('/') {
-        key = sha256(&key, part.as_bytes())?;
-    }
-    Some(hex::encode(sha256(&key, text)?))
-}
-
-impl Signed {
-    /// The signature that the secret makes of the request with that host, by whichever version it names.
-    fn expected(&self, secret: &str, host: &str) -> Option<String> {
-        let param = |name: &str| self.params.get(name).map(String::as_str);
-        match param("SignatureVersion") {
-            Some("0") => {
-                let text = [param("Action")?.as_bytes(), param("Timestamp")?.as_bytes()];
-                Some(STANDARD.encode(mac::<Hmac<Sha1>>(secret.as_bytes(), &text)?))
-            }
-            Some("1") => {
-                let mut sorted: Vec<(&String, &String)> = self.params.iter().collect();
-                sorted.sort_by_key(|(name, _)| name.to_lowercase());
-                let text: Vec<&[u8]> =
-                    sorted.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect();
-                Some(STANDARD.encode(mac::<Hmac<Sha1>>(secret.as_bytes(), &text)?))
-            }
-            Some("2") => self.expected_2(secret, host),
-            _ => self.expected_4(secret, host),
-        }
-    }
-
-    fn expected_2(&self, secret: &str, host: &str) -> Option<String> {
-        let text = format!("{}\n{host}\n{}\n{}", self.verb, self.path, query(&self.params));
-        let bytes = match self.params.get("SignatureMethod").map(String::as_str) {
-            Some("HmacSHA1") => mac::<Hmac<Sha1>>(secret.as_bytes(), &[text.as_bytes()])?,
-            _ => sha256(secret.as_bytes(), text.as_bytes())?,
-        };
-        Some(STANDARD.encode(bytes))
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    /// A part of the header `Authorization: AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...`.
-    fn authorization(&self, name: &str) -> Option<&str> {
-        let parts = self.header("authorization")?.strip_prefix(ALGORITHM)?;
-        parts.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-    }
-
-    fn expected_4(&self, secret: &str, host: &str) -> Option<String> {
-        let param = |name: &str| self.params.get(name).map(String::as_str);
-        let credential = param("X-Amz-Credential").or_else(|| self.authorization("Credential"))?;
-        let (_, scope) = credential.split_once('/')?;
-        let named = param("X-Amz-SignedHeaders").or_else(|| self.authorization("SignedHeaders"))?;
-        let date = self.header("x-amz-date").or_else(|| param("X-Amz-Date"))?;
-        let mut headers = String::new();
-        for name in named.split(';') {
-            let value = if name == "host" { host } else { self.header(name).unwrap_or_default() };
-            headers.push_str(&format!("{name}:{}\n", value.trim()));
-        }
-        // The parameters of a form are in the body, whose hash counts.
-        let query = if self.verb == "POST" { String::new() } else { self.query_4() };
-        let request = format!("{}\n{}\n{query}\n{headers}\n{named}\n{}", self.verb, self.path, self.body_hash);
-        let hash = hex::encode(Sha256::digest(request));
-        version_4(secret, scope, format!("{ALGORITHM}\n{date}\n{scope}\n{hash}").as_bytes())
-    }
-
-    fn query_4(&self) -> String {
-        let mut params = self.params.clone();
-        params.remove("X-Amz-Signature");
-        query(&params)
-    }
-
-    fn time(&self) -> Option<&str> {
-        let param = |name: &str| self.params.get(name).map(String::as_str);
-        param("Timestamp").or_else(|| self.header("x-amz-date")).or_else(|| param("X-Amz-Date"))
-    }
-}
-
-fn query(params: &BTreeMap<String, String>) -> String {
-    let encode = |text: &str| utf8_percent_encode(text, KEPT).to_string();
-    let pairs: Vec<String> = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-    pairs.join("&")
-}
-
-/// The signature that the secret makes of a text that was signed for S3.
-fn expected_s3(secret: &str, text: &[u8]) -> Option<String> {
-    if !text.starts_with(b"AWS4") {
-        return Some(STANDARD.encode(mac::<Hmac<Sha1>>(secret.as_bytes(), &[text])?));
-    }
-    let lines: Vec<&str> = std::str::from_utf8(text).ok()?.split('\n').collect();
-    let [ALGORITHM, _, scope, _] = lines[..] else { return None };
-    let parts: Vec<&str> = scope.split('/').collect();
-    let [_, _, "s3" | "iam" | "sts", "aws4_request"] = parts[..] else { return None };
-    version_4(secret, scope, text)
-}
-
-fn is_same(expected: Option<String>, given: &str) -> bool {
-    expected.is_some_and(|expected| bool::from(expected.as_bytes().ct_eq(given.as_bytes())))
-}
-
-fn wrong() -> Error {
-    Error::unauthorized("Invalid EC2 signature: sign the request with the secret of the access key.")
+/// Which service received the request.
+pub(crate) enum Style {
+    Ec2,
+    S3,
 }
 
 impl Identity {
@@ -175,79 +45,75 @@ impl Identity {
         Ok(found.filter(|open| open.credential.kind.eq_ignore_ascii_case(EC2)))
     }
 
-    async fn signer(&self, access: &str) -> Result<Open> {
-        self.ec2_find(access).await?.ok_or_else(|| Error::not_found("EC2 access key not found."))
-    }
-
-    /// A token of whoever signed the request.
-    pub(crate) async fn login_by_ec2(&self, signed: &Signed) -> Result<(String, Arc<Token>)> {
-        let open = self.signer(&signed.access).await?;
-        let secret = open.text("secret").ok_or_else(wrong)?;
-        // Some clients leave out the port when they sign.
-        let (name, _) = signed.host.rsplit_once(':').unwrap_or((&signed.host, ""));
-        let fits = [signed.host.as_str(), name]
-            .into_iter()
-            .any(|host| is_same(signed.expected(&secret, host), &signed.signature));
-        if !fits {
-            return Err(wrong());
-        }
-        if let Some(time) = signed.time() {
-            self.signing_time_check(time)?;
-        }
-        self.token_of_keys(open).await
-    }
-
-    /// A token of whoever signed the request to S3.
-    pub(crate) async fn login_by_s3(&self, signed: &SignedS3) -> Result<(String, Arc<Token>)> {
-        let open = self.signer(&signed.access).await?;
-        let secret = open.text("secret").ok_or_else(wrong)?;
-        let text = URL_SAFE.decode(&signed.token).or_else(|_| URL_SAFE_NO_PAD.decode(&signed.token));
-        let text =
-            text.map_err(|_| Error::bad_request("credentials.token must be the signed text in URL-safe base 64."))?;
-        if !is_same(expected_s3(&secret, &text), &signed.signature) {
-            return Err(wrong());
-        }
-        self.token_of_keys(open).await
-    }
-
-    fn signing_time_check(&self, text: &str) -> Result<()> {
-        let compact = || {
-            jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", text)
-                .ok()?
-                .to_datetime()
-                .ok()?
-                .to_zoned(jiff::tz::TimeZone::UTC)
-                .ok()
+    /// A token for whoever signed the request.
+    pub(crate) async fn login_by_signature(&self, signed: Signed, style: Style) -> Result<(String, Arc<Token>)> {
+        let access = signed.access.as_deref().ok_or_else(|| Error::unauthorized("EC2 Signature not supplied"))?;
+        let found = self.ec2_find(access).await?.ok_or_else(|| Error::not_found("EC2 access key not found."))?;
+        let secret = found.text("secret").unwrap_or_default();
+        let fits = match style {
+            Style::Ec2 => signature_fits(&signed, &secret),
+            Style::S3 => same(&signature::of_s3(&signed.token, &secret), &signed.signature),
         };
-        let time = api::time::parse(text).or_else(|| compact().map(|zoned| zoned.timestamp()));
-        let time = time.ok_or_else(|| Error::unauthorized("Credential timestamp is invalid; use one in ISO 8601."))?;
+        if !fits {
+            return Err(Error::unauthorized("The signature is not that of the access key's secret."));
+        }
+        self.age_check(&signed)?;
+        self.token_of_pair(&found).await
+    }
+
+    /// Refuses a request whose time is long ago; one without a time is as its signer wanted it.
+    fn age_check(&self, signed: &Signed) -> Result<()> {
+        let text = signed.params.get("Timestamp").or_else(|| signed.headers.get("X-Amz-Date"));
+        let Some(text) = text.or_else(|| signed.params.get("X-Amz-Date")) else { return Ok(()) };
+        let time = time(text).ok_or_else(|| Error::unauthorized("Credential timestamp is invalid."))?;
         let most = SignedDuration::from_mins(self.0.config.credential.auth_ttl_minutes.into());
         if self.0.runtime.clock.now().duration_since(time) > most {
-            return Err(Error::unauthorized("Credential is expired: the request was signed too long ago."));
+            return Err(Error::unauthorized("Credential is expired: sign the request anew."));
         }
         Ok(())
     }
 
-    /// A token on the project of the keys, by the delegation that they are bound to, if they are.
-    async fn token_of_keys(&self, open: Open) -> Result<(String, Arc<Token>)> {
+    /// What the pair of keys is for: its project, or the delegation that it was made by.
+    async fn token_of_pair(&self, pair: &Open) -> Result<(String, Arc<Token>)> {
         let db = &self.0.db;
-        let mut user = user::account(db, &open.credential.user_id).await?.ok_or_else(refused)?;
-        let project_id = open.credential.project_id.clone().ok_or_else(refused)?;
-        if let Some(id) = open.text("trust_id") {
-            // Of a trust with impersonation the keys are the trustor's, and the token is for the trustee to get.
-            let trust = self.trust_find(&id).await?.ok_or_else(refused)?;
-            if trust.impersonation {
-                user = user::account(db, &trust.trustee_user_id).await?.ok_or_else(refused)?;
+        let project_id = pair.credential.project_id.clone().ok_or_else(refused)?;
+        if let Some(id) = pair.text("trust_id") {
+            let found = trust::get(db, &id).await?.ok_or_else(refused)?;
+            // By impersonation the pair's owner is the trustor, but the token is the trustee's to have.
+            let trustee = user::account(db, &found.trustee_user_id).await?.ok_or_else(refused)?;
+            return self.token_of_trust(&id, Proven::of(trustee, Methods::EC2)).await;
+        }
+        let account = user::account(db, &pair.credential.user_id).await?.ok_or_else(refused)?;
+        let scope = match pair.text("app_cred_id") {
+            None => Scope::Project(project_id),
+            Some(id) => {
+                let found = application_credential::get(db, &id).await?.filter(|one| one.project_id == project_id);
+                Scope::Application(found.ok_or_else(refused)?.id)
             }
-            return self.token_of_trust(&id, Proven::of(user, Methods::EC2)).await;
-        }
-        let scope = open.text("app_cred_id").map_or(Scope::Project(project_id.clone()), Scope::Application);
-        let (text, token) = self.token_issue(Proven::of(user, Methods::EC2).into_token(scope, None)).await?;
-        if token.standing.data.project_id.as_ref() != Some(&project_id) {
-            return Err(Error::unauthorized(
-                "EC2 credential project does not match the application credential project; make a new credential.",
-            ));
-        }
-        Ok((text, token))
+        };
+        self.token_issue(Proven::of(account, Methods::EC2).into_token(scope, None)).await
     }
+}
+
+/// Some clients sign the host without its port.
+fn signature_fits(signed: &Signed, secret: &str) -> bool {
+    let fits = |signed: &Signed| signature::of_ec2(signed, secret).is_some_and(|found| same(&found, &signed.signature));
+    let without_port =
+        || signed.host.rsplit_once(':').map(|(host, _)| Signed { host: host.to_owned(), ..signed.clone() });
+    fits(signed) || without_port().is_some_and(|signed| fits(&signed))
+}
+
+fn same(one: &str, other: &str) -> bool {
+    !one.is_empty() && bool::from(one.as_bytes().ct_eq(other.as_bytes()))
+}
+
+/// A time as the two styles write it: `20150830T123600Z` or ISO 8601.
+fn time(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once('T')?;
+    if date.len() != 8 || !date.is_ascii() {
+        return api::time::parse(text);
+    }
+    let time = time.trim_end_matches('Z').get(..6)?;
+    let (day, clock) = ((&date[..4], &date[4..6], &date[6..]), (&time[..2], &time[2..4], &time[4..]));
+    api::time::parse(&format!("{}-{}-{}T{}:{}:{}Z", day.0, day.1, day.2, clock.0, clock.1, clock.2))
 }

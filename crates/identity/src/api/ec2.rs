@@ -15,7 +15,7 @@ use super::list::Listing;
 use super::tokens;
 use crate::Identity;
 use crate::credential::{Open, is_in_reach, reach_check};
-use crate::ec2::{Signed, SignedS3};
+use crate::ec2::{Signed, Style};
 use crate::fields::missing;
 
 pub(super) fn routes() -> Router<Identity> {
@@ -83,7 +83,7 @@ async fn pair_delete(call: Call, Path((user_id, access)): Path<(String, String)>
 }
 
 /// What was signed stands in the body by one of three names.
-fn signed<T: serde::de::DeserializeOwned>(body: Body) -> Result<T> {
+fn signed(body: Body) -> Result<Signed> {
     let mut fields = body.fields_bare();
     let names = ["credentials", "credential", "ec2Credentials"];
     let found = names.into_iter().find_map(|name| fields.typed(name).transpose()).transpose()?;
@@ -92,8 +92,7 @@ fn signed<T: serde::de::DeserializeOwned>(body: Body) -> Result<T> {
 
 async fn ec2_token(call: Call, body: Body) -> Result<Response> {
     call.allow_plain("identity:ec2tokens_validate")?;
-    let signed: Signed = signed(body)?;
-    let (text, token) = call.identity.login_by_ec2(&signed).await?;
+    let (text, token) = call.identity.login_by_signature(signed(body)?, Style::Ec2).await?;
     let document = Document::of(&call.identity, &token, true).await?;
     Ok((tokens::headers(&text), Json(document)).into_response())
 }
@@ -101,8 +100,7 @@ async fn ec2_token(call: Call, body: Body) -> Result<Response> {
 /// The service has its answer in what the token says; the token itself stays here.
 async fn s3_token(call: Call, body: Body) -> Result<Response> {
     call.allow_plain("identity:s3tokens_validate")?;
-    let signed: SignedS3 = signed(body)?;
-    let (_, token) = call.identity.login_by_s3(&signed).await?;
+    let (_, token) = call.identity.login_by_signature(signed(body)?, Style::S3).await?;
     let document = Document::of(&call.identity, &token, true).await?;
     Ok(Json(document).into_response())
 }

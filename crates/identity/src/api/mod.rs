@@ -15,8 +15,10 @@ mod grants;
 mod groups;
 mod limits;
 mod list;
+mod oauth2;
 mod policy_documents;
 mod projects;
+mod revocations;
 mod roles;
 mod shapes;
 mod tokens;
@@ -47,6 +49,8 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(trusts::routes())
         .merge(credentials::routes())
         .merge(ec2::routes())
+        .merge(oauth2::routes())
+        .merge(revocations::routes())
         .merge(catalog::routes())
         .merge(policy_documents::routes())
         .merge(endpoint_filters::routes())

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use api::{Error, Json, Query, Result};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::call::Anonymous;
 use super::document::{self, Document};
-use crate::Identity;
 use crate::authentication::{ApplicationRef, DomainRef, Named, Outcome, Proof, WantedScope};
+use crate::caller::{access_rules_check, token_in};
 use crate::token::{Token, refused};
+use crate::{Caller, Identity};
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
 const RECEIPT: HeaderName = HeaderName::from_static("openstack-auth-receipt");
@@ -143,39 +146,76 @@ async fn token_create(
     }
 }
 
-async fn token_show(State(identity): State<Identity>, query: Query, request: HeaderMap) -> Result<Response> {
-    let (text, token) = subject(&identity, &request, "identity:validate_token").await?;
+async fn token_show(State(identity): State<Identity>, query: Query, subject: Subject) -> Result<Response> {
+    let (text, token) = subject.find(&identity, "identity:validate_token", &query).await?;
+    let limited = token.standing.data.application.as_ref().is_some_and(|one| one.access_rules.is_some());
+    if limited && !subject.knows_access_rules {
+        return Err(Error::not_found(
+            "Could not find token: it has access rules, and the service that asks does not enforce them.",
+        ));
+    }
     let document = Document::of(&identity, &token, !nocatalog(&query)).await?;
     Ok((headers(text), Json(document)).into_response())
 }
 
-async fn token_check(State(identity): State<Identity>, request: HeaderMap) -> Result<Response> {
-    let (text, _) = subject(&identity, &request, "identity:check_token").await?;
+async fn token_check(State(identity): State<Identity>, query: Query, subject: Subject) -> Result<Response> {
+    let (text, _) = subject.find(&identity, "identity:check_token", &query).await?;
     Ok(headers(text).into_response())
 }
 
-async fn token_revoke(State(identity): State<Identity>, request: HeaderMap) -> Result<StatusCode> {
-    let (_, token) = subject(&identity, &request, "identity:revoke_token").await?;
+async fn token_revoke(State(identity): State<Identity>, subject: Subject) -> Result<StatusCode> {
+    let (_, token) = subject.find(&identity, "identity:revoke_token", &Query::default()).await?;
     identity.token_revoke(&token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The token that the request is about, if the caller may do to it what the rule guards; 404 when it is not valid.
-/// The caller's token and this one are checked at the same revision, so that services pay for one look at it.
-async fn subject<'h>(identity: &Identity, headers: &'h HeaderMap, rule: &str) -> Result<(&'h str, Arc<Token>)> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = identity.token_validate(header("x-auth-token").ok_or_else(refused)?).await?;
-    let text = header(SUBJECT.as_str());
-    let text = text.ok_or_else(|| Error::bad_request("Name the token in the header X-Subject-Token."))?;
-    match identity.token_validate_at(text, Some(own.revision)).await {
-        Ok(token) => {
-            identity.caller_of(&own).allow(rule, &target(&token))?;
-            Ok((text, token))
+/// Who asks about which token.
+struct Subject {
+    caller: Caller,
+    /// The revision at which the caller's token was found valid.
+    revision: i64,
+    text: String,
+    /// Whether whoever asks will obey the token's access rules.
+    knows_access_rules: bool,
+}
+
+impl FromRequestParts<Identity> for Subject {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self> {
+        let own = identity.token_validate(token_in(&parts.headers).ok_or_else(refused)?).await?;
+        access_rules_check(&own.standing.data, parts)?;
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let text = header(SUBJECT.as_str());
+        let text = text.ok_or_else(|| Error::bad_request("Name the token in the header X-Subject-Token."))?;
+        let version = header("openstack-identity-access-rules").and_then(|version| version.parse::<f32>().ok());
+        Ok(Self {
+            caller: identity.caller_of(&own),
+            revision: own.revision,
+            text: text.to_owned(),
+            knows_access_rules: version.is_some_and(|version| version >= 1.0),
+        })
+    }
+}
+
+impl Subject {
+    /// The token, if the caller may do to it what the rule guards; 404 when it is not valid. The caller's token and
+    /// this one are checked at the same revision, so that services pay for one look at it.
+    async fn find(&self, identity: &Identity, rule: &str, query: &Query) -> Result<(&str, Arc<Token>)> {
+        let grace = match query.flag("allow_expired")?.unwrap_or(false) {
+            true => SignedDuration::from_secs(identity.0.config.token.allow_expired_window_seconds.into()),
+            false => SignedDuration::ZERO,
+        };
+        match identity.token_validate_at(&self.text, Some(self.revision), grace).await {
+            Ok(token) => {
+                self.caller.allow(rule, &target(&token))?;
+                Ok((&self.text, token))
+            }
+            Err(error) if error.kind == api::Kind::Unauthorized => {
+                Err(Error::not_found("Could not find token: it is unknown, has expired or was revoked."))
+            }
+            Err(error) => Err(error),
         }
-        Err(error) if error.kind == api::Kind::Unauthorized => {
-            Err(Error::not_found("Could not find token: it is unknown, has expired or was revoked."))
-        }
-        Err(error) => Err(error),
     }
 }
 
@@ -247,27 +287,16 @@ fn scope(body: Option<Value>) -> Result<WantedScope> {
         Some(Value::String(text)) if text == "unscoped" => return Ok(WantedScope::Unscoped),
         Some(body) => serde_json::from_value(body).map_err(|error| invalid(&error.to_string()))?,
     };
-    match body {
-        ScopeBody { project: Some(one), domain: None, system: None, unscoped: None, trust: None } => {
-            Ok(WantedScope::Project(named("auth.scope.project", one.id, one.name, one.domain)?))
+    let ScopeBody { project, domain, system, unscoped, trust } = body;
+    match (project, domain, system, unscoped, trust) {
+        (Some(ProjectRef { id, name, domain }), None, None, None, None) => {
+            Ok(WantedScope::Project(named("auth.scope.project", id, name, domain)?))
         }
-        ScopeBody { project: None, domain: Some(domain), system: None, unscoped: None, trust: None } => {
-            Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?))
-        }
-        ScopeBody {
-            project: None,
-            domain: None,
-            system: Some(SystemRef { all: true }),
-            unscoped: None,
-            trust: None,
-        } => Ok(WantedScope::System),
-        ScopeBody { project: None, domain: None, system: None, unscoped: Some(_), trust: None } => {
-            Ok(WantedScope::Unscoped)
-        }
-        ScopeBody { project: None, domain: None, system: None, unscoped: None, trust: Some(TrustRef { id }) } => {
-            Ok(WantedScope::Trust(id))
-        }
-        _ => Err(invalid("name exactly one of project, domain, system ({\"all\": true}) and OS-TRUST:trust.")),
+        (None, Some(domain), None, None, None) => Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?)),
+        (None, None, Some(SystemRef { all: true }), None, None) => Ok(WantedScope::System),
+        (None, None, None, Some(_), None) => Ok(WantedScope::Unscoped),
+        (None, None, None, None, Some(TrustRef { id })) => Ok(WantedScope::Trust(id)),
+        _ => Err(invalid("name exactly one of project, domain, OS-TRUST:trust and system ({\"all\": true}).")),
     }
 }
 

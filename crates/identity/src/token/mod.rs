@@ -11,6 +11,7 @@ pub(crate) use standing::{Place, Standing};
 use std::sync::Arc;
 
 use api::{Error, Result};
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::store::{revision, user};
@@ -115,11 +116,16 @@ impl Identity {
     ///
     /// A token that was checked before costs one tiny query: whether identity has changed since.
     pub(crate) async fn token_validate(&self, text: &str) -> Result<Arc<Token>> {
-        self.token_validate_at(text, None).await
+        self.token_validate_at(text, None, SignedDuration::ZERO).await
     }
 
-    /// The same as of a revision that was just looked up, if it was.
-    pub(crate) async fn token_validate_at(&self, text: &str, revision: Option<i64>) -> Result<Arc<Token>> {
+    /// The same as of a revision that was just looked up, if it was; and for a token that ended, but not long ago.
+    pub(crate) async fn token_validate_at(
+        &self,
+        text: &str,
+        revision: Option<i64>,
+        grace: SignedDuration,
+    ) -> Result<Arc<Token>> {
         if text.is_empty() || text.len() > LONGEST {
             return Err(refused());
         }
@@ -132,7 +138,7 @@ impl Identity {
         };
         let expires_at = known.as_ref().map(|(_, token)| token.payload.expires_at);
         let expires_at = expires_at.or(fresh.as_ref().map(|payload| payload.expires_at));
-        if expires_at.is_none_or(|at| at <= self.0.runtime.clock.now()) {
+        if expires_at.is_none_or(|at| self.0.runtime.clock.now().duration_since(at) >= grace) {
             return Err(refused());
         }
         let revision = match revision {
@@ -169,6 +175,12 @@ impl Identity {
         let now = self.0.runtime.clock.now();
         revision::revoke(&mut tx, &payload.audit_id_text(), false, payload.expires_at, now).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Which tokens were ended one by one since then.
+    pub(crate) async fn revocation_list(&self, since: Option<Timestamp>) -> Result<Vec<revision::Revocation>> {
+        let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(revision::revocations(&self.0.db, self.0.runtime.clock.now(), since).await?)
     }
 
     /// Makes the staged token key the primary one and stages a new one; at most `most` keys (at least 3) stay.

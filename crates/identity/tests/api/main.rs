@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod accounts;
 mod assignments;
 mod cloud;
+mod credentials;
+mod delegation;
 mod domain_configs;
 mod endpoints;
 mod limits;
