@@ -2,8 +2,12 @@
 # make test   install what tests need, and run them all
 # make check  the quick part of it: format, lints, rules of the house, licences
 # make bench  measure the cloud on fake drivers
+# make tempest AREA=identity   run an area of OpenStack's own test suite
 
-.PHONY: demo test check bench
+AREA = identity
+WORKERS = 2
+
+.PHONY: demo test check bench tempest
 
 demo:
 	demo/run
@@ -25,3 +29,9 @@ test:
 
 bench:
 	bench/run
+
+tempest:
+	setup/install build
+	setup/install client
+	cargo build --quiet --package ferrostack
+	FERROSTACK=$(CURDIR)/target/debug/ferrostack tests/tempest/run $(AREA) --workers $(WORKERS)

@@ -59,8 +59,8 @@ fn check_imports(name: &str, manifest: &Table, before: &[&str], all: &[&str], fi
         if forbidden.contains(&dependency) {
             findings.push(format!("{name} may not import {dependency}"));
         }
-        if dependency == "sqlx" && name != "db" {
-            findings.push(format!("{name} names sqlx; only db may"));
+        if matches!(dependency, "sqlx" | "rusqlite") && name != "db" {
+            findings.push(format!("{name} names {dependency}; only db may"));
         }
     }
 }

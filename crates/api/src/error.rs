@@ -150,6 +150,11 @@ impl From<db::Error> for Error {
             db::Error::Busy(_) => {
                 Self::unavailable("Too many changes at the same moment; try again.").with_cause(error)
             }
+            db::Error::Full(_) => Self::new(
+                Kind::InsufficientStorage,
+                "The cloud's database is full and nothing was changed; ask the operator for space, then try again.",
+            )
+            .with_cause(error),
             other => Self::internal(other),
         }
     }

@@ -155,7 +155,8 @@ impl Compute {
             min: Microversion(2, 1),
             max: NEWEST,
         };
-        let service = Service { prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
+        let service =
+            Service { kind: "compute", prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
         service.wrap(api::routes().with_state(self.clone()))
     }
 
@@ -164,7 +165,7 @@ impl Compute {
         api::metadata::routes_of(self.clone())
     }
 
-    /// The consoles, to be mounted at `/console`.
+    /// The consoles, to be mounted at `/console`, and at `/` for older pages of noVNC.
     pub fn console_router(&self) -> Router {
         api::console_proxy::routes_of(self.clone())
     }

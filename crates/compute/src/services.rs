@@ -6,7 +6,7 @@ use ::api::{Error, Result};
 
 use crate::Compute;
 use crate::nodes::{AGENT, Node, Service};
-use crate::store::nodes as store;
+use crate::store::{nodes as store, servers};
 
 /// What an administrator changes of a service.
 #[derive(Debug, Clone, Default)]
@@ -84,17 +84,18 @@ impl Compute {
         Ok(tx.commit().await?)
     }
 
-    /// The servers on the nodes: node, id and name of each.
-    pub(crate) async fn servers_of_nodes(&self, _nodes: &[Node]) -> Result<Vec<(String, String, String)>> {
-        Ok(Vec::new())
+    /// The servers on the nodes.
+    pub(crate) async fn servers_of_nodes(&self, nodes: &[Node]) -> Result<Vec<servers::OnNode>> {
+        let hosts: Vec<&str> = nodes.iter().map(|node| node.host.as_str()).collect();
+        Ok(servers::servers_of_hosts(self.db(), &hosts).await?)
     }
 
     /// How many virtual CPUs of each node are given out.
     pub(crate) async fn vcpus_used(&self, nodes: &[Node]) -> Result<BTreeMap<String, i64>> {
         let ids: Vec<String> = nodes.iter().map(|node| node.id.clone()).collect();
         let summaries = self.0.deps.placement.provider_summaries(&ids).await?;
-        let used = |summary: placement::Summary| summary.resources.get("VCPU").map_or(0, |vcpu| vcpu.used);
-        Ok(summaries.into_iter().map(|(id, summary)| (id, used(summary))).collect())
+        let used = |summary: &placement::Summary| summary.resources.get("VCPU").map_or(0, |vcpu| vcpu.used);
+        Ok(summaries.into_iter().map(|summary| (summary.provider.id.clone(), used(&summary))).collect())
     }
 
     /// How many servers the node carries, as it last reported.

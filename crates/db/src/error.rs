@@ -1,3 +1,4 @@
+use rusqlite::{ErrorCode, ffi};
 use sqlx::error::ErrorKind;
 
 /// Why a statement failed.
@@ -14,7 +15,13 @@ pub enum Error {
     ForeignKey,
     /// Another writer was in the way; the transaction may be tried again.
     #[error("the database is busy")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Cause),
+    /// The database's disk is full.
+    #[error("the database's disk is full")]
+    Full(#[source] Cause),
+    /// The process is about to end.
+    #[error("the database is closed")]
+    Closed,
     /// The row that had to be there is not.
     #[error("no such row")]
     NotFound,
@@ -25,7 +32,7 @@ pub enum Error {
         column: String,
         /// What was wrong with it.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Cause,
     },
     /// The configuration names no database that can be opened.
     #[error("invalid database address: {0}")]
@@ -40,8 +47,11 @@ pub enum Error {
     },
     /// Everything else: the engine is gone, the statement is wrong.
     #[error("the database failed")]
-    Engine(#[source] sqlx::Error),
+    Engine(#[source] Cause),
 }
+
+/// What the engine itself says.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// Whether a unique constraint refused the row.
@@ -55,7 +65,7 @@ impl From<sqlx::Error> for Error {
         let Some(cause) = error.as_database_error() else {
             return match error {
                 sqlx::Error::RowNotFound => Self::NotFound,
-                other => Self::Engine(other),
+                other => Self::Engine(Box::new(other)),
             };
         };
         match cause.kind() {
@@ -63,9 +73,25 @@ impl From<sqlx::Error> for Error {
                 constraint: cause.constraint().map_or_else(|| cause.message().to_owned(), str::to_owned),
             },
             ErrorKind::ForeignKeyViolation => Self::ForeignKey,
-            // 40001, 40P01: PostgreSQL's serialization failure and deadlock; 5, 261, 517: SQLite's busy.
-            _ if matches!(cause.code().as_deref(), Some("40001" | "40P01" | "5" | "261" | "517")) => Self::Busy(error),
-            _ => Self::Engine(error),
+            // Serialization failure and deadlock.
+            _ if matches!(cause.code().as_deref(), Some("40001" | "40P01")) => Self::Busy(Box::new(error)),
+            _ if cause.code().as_deref() == Some("53100") => Self::Full(Box::new(error)),
+            _ => Self::Engine(Box::new(error)),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else { return Self::Engine(Box::new(error)) };
+        match (failure.code, failure.extended_code) {
+            (_, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+                Self::Unique { constraint: message.clone().unwrap_or_default() }
+            }
+            (_, ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => Self::ForeignKey,
+            (ErrorCode::DatabaseBusy, _) => Self::Busy(Box::new(error)),
+            (ErrorCode::DiskFull, _) => Self::Full(Box::new(error)),
+            _ => Self::Engine(Box::new(error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! SQL on SQLite and PostgreSQL through one text.
 //!
 //! Services write plain SQL in the common subset of both engines: `$1` parameters, TEXT ids, BIGINT
-//! microseconds, BOOLEAN, `RETURNING`, `ON CONFLICT`. This crate alone knows the driver below.
+//! microseconds, BOOLEAN, `RETURNING`, `ON CONFLICT`. This crate alone knows the drivers below.
 //!
 //! ```no_run
 //! # async fn example(db: &db::Db) -> Result<(), db::Error> {
@@ -24,11 +24,12 @@ mod error;
 mod keyset;
 mod migrate;
 mod row;
+mod sqlite;
 mod statement;
 mod value;
 
 pub use engine::{Db, Options, Tx};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use keyset::{Direction, Keyset};
 pub use migrate::Migration;
 pub use row::{Column, FromRow, Json, Row};

@@ -59,7 +59,7 @@ impl Db {
 /// Runs several statements that take no parameters.
 async fn batch(tx: &mut Tx, text: &'static str) -> Result<()> {
     match tx {
-        Tx::Sqlite(tx) => tx.execute(sqlx::raw_sql(text)).await.map(drop)?,
+        Tx::Sqlite(tx) => tx.batch(text)?,
         Tx::Postgres(tx) => tx.execute(sqlx::raw_sql(text)).await.map(drop)?,
     }
     Ok(())

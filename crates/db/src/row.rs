@@ -1,20 +1,20 @@
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, ValueRef as _};
 
+use crate::sqlite::SqliteRow;
 use crate::{Error, Result};
 
 /// One row of an answer, of either engine.
-pub enum Row {
+pub enum Row<'a> {
     #[doc(hidden)]
-    Sqlite(SqliteRow),
+    Sqlite(SqliteRow<'a>),
     #[doc(hidden)]
-    Postgres(PgRow),
+    Postgres(&'a PgRow),
 }
 
-impl Row {
+impl Row<'_> {
     /// The value of the column `name`.
     pub fn get<T: Column>(&self, name: &str) -> Result<T> {
         T::read(self, name)
@@ -24,33 +24,34 @@ impl Row {
 /// A type that a column can be read as.
 pub trait Column: Sized {
     /// Reads the column `name` of `row`.
-    fn read(row: &Row, name: &str) -> Result<Self>;
+    fn read(row: &Row<'_>, name: &str) -> Result<Self>;
 }
 
 /// A struct that a row can be read as; made by [`row!`](crate::row!).
 pub trait FromRow: Sized {
     /// Reads the whole row.
-    fn from_row(row: &Row) -> Result<Self>;
+    fn from_row(row: &Row<'_>) -> Result<Self>;
 }
 
 macro_rules! column {
     ($($type:ty),*) => {$(
         impl Column for $type {
-            fn read(row: &Row, name: &str) -> Result<Self> {
+            fn read(row: &Row<'_>, name: &str) -> Result<Self> {
                 match row {
-                    Row::Sqlite(row) => row.try_get(name),
-                    Row::Postgres(row) => row.try_get(name),
+                    Row::Sqlite(row) => {
+                        let index = row.index(name).ok_or_else(|| absent(name))?;
+                        row.value(index).map_err(|source| column_error(name, source))
+                    }
+                    Row::Postgres(row) => row.try_get(name).map_err(|source| column_error(name, source)),
                 }
-                .map_err(|source| column_error(name, source))
             }
         }
         impl FromRow for $type {
-            fn from_row(row: &Row) -> Result<Self> {
+            fn from_row(row: &Row<'_>) -> Result<Self> {
                 match row {
-                    Row::Sqlite(row) => row.try_get(0),
-                    Row::Postgres(row) => row.try_get(0),
+                    Row::Sqlite(row) => row.value(0).map_err(|source| column_error("0", source)),
+                    Row::Postgres(row) => row.try_get(0).map_err(|source| column_error("0", source)),
                 }
-                .map_err(|source| column_error("0", source))
             }
         }
     )*};
@@ -59,18 +60,19 @@ macro_rules! column {
 column!(String, i64, bool, f64, Vec<u8>);
 
 impl<T: Column> Column for Option<T> {
-    fn read(row: &Row, name: &str) -> Result<Self> {
+    fn read(row: &Row<'_>, name: &str) -> Result<Self> {
         let null = match row {
-            Row::Sqlite(row) => row.try_get_raw(name).map(|value| value.is_null()),
-            Row::Postgres(row) => row.try_get_raw(name).map(|value| value.is_null()),
-        }
-        .map_err(|source| column_error(name, source))?;
+            Row::Sqlite(row) => row.is_null(row.index(name).ok_or_else(|| absent(name))?),
+            Row::Postgres(row) => {
+                row.try_get_raw(name).map(|value| value.is_null()).map_err(|source| column_error(name, source))?
+            }
+        };
         if null { Ok(None) } else { T::read(row, name).map(Some) }
     }
 }
 
 impl Column for Timestamp {
-    fn read(row: &Row, name: &str) -> Result<Self> {
+    fn read(row: &Row<'_>, name: &str) -> Result<Self> {
         Timestamp::from_microsecond(i64::read(row, name)?).map_err(|source| column_error(name, source))
     }
 }
@@ -80,7 +82,7 @@ impl Column for Timestamp {
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> Column for Json<T> {
-    fn read(row: &Row, name: &str) -> Result<Self> {
+    fn read(row: &Row<'_>, name: &str) -> Result<Self> {
         serde_json::from_str(&String::read(row, name)?).map(Json).map_err(|source| column_error(name, source))
     }
 }
@@ -98,6 +100,11 @@ impl<T: serde::Serialize> From<Json<T>> for crate::Value {
     }
 }
 
+/// The statement answers without that column.
+fn absent(name: &str) -> Error {
+    column_error(name, std::io::Error::other("the answer has no such column"))
+}
+
 fn column_error(name: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Column { column: name.to_owned(), source: Box::new(source) }
 }
@@ -109,7 +116,7 @@ macro_rules! row {
         $(#[$meta])*
         $vis struct $name { $($(#[$field_meta])* $field_vis $field: $type),* }
         impl $crate::FromRow for $name {
-            fn from_row(row: &$crate::Row) -> $crate::Result<Self> {
+            fn from_row(row: &$crate::Row<'_>) -> $crate::Result<Self> {
                 Ok(Self { $($field: row.get(stringify!($field))?),* })
             }
         }

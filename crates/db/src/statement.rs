@@ -1,11 +1,10 @@
 use std::borrow::Cow;
 
 use sqlx::postgres::PgArguments;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Postgres};
 
 use crate::engine::Engine;
-use crate::{Db, Error, FromRow, Result, Row, Tx, Value};
+use crate::{Db, Error, FromRow, Result, Row, Tx, Value, sqlite};
 
 /// A statement and its parameters.
 #[derive(Debug, Clone)]
@@ -39,7 +38,6 @@ impl<'a> From<&'a mut Tx> for On<'a> {
     }
 }
 
-type SqliteQuery<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 type PostgresQuery<'q> = sqlx::query::Query<'q, Postgres, PgArguments>;
 
 impl Sql {
@@ -81,56 +79,44 @@ impl Sql {
     /// Runs the statement and counts the rows that it changed.
     pub async fn execute(self, on: impl Into<On<'_>>) -> Result<u64> {
         Ok(match on.into() {
-            On::Db(db) => match db.engine() {
-                Engine::Sqlite { readers, .. } => self.sqlite().execute(readers).await?.rows_affected(),
+            On::Db(db) => match db.engine_for_read() {
+                Engine::Sqlite(sqlite) => sqlite.read(&self.text, &self.values, sqlite::execute)?,
                 Engine::Postgres(pool) => self.postgres().execute(pool).await?.rows_affected(),
             },
-            On::Tx(Tx::Sqlite(tx)) => self.sqlite().execute(&mut **tx).await?.rows_affected(),
+            On::Tx(Tx::Sqlite(tx)) => tx.run(&self.text, &self.values, sqlite::execute)?,
             On::Tx(Tx::Postgres(tx)) => self.postgres().execute(&mut **tx).await?.rows_affected(),
         })
     }
 
     /// All rows.
     pub async fn all<T: FromRow>(self, on: impl Into<On<'_>>) -> Result<Vec<T>> {
-        self.rows(on.into()).await?.iter().map(T::from_row).collect()
+        let rows = match on.into() {
+            On::Db(db) => match db.engine_for_read() {
+                Engine::Sqlite(sqlite) => return sqlite.read(&self.text, &self.values, sqlite::all),
+                Engine::Postgres(pool) => self.postgres().fetch_all(pool).await?,
+            },
+            On::Tx(Tx::Sqlite(tx)) => return tx.run(&self.text, &self.values, sqlite::all),
+            On::Tx(Tx::Postgres(tx)) => self.postgres().fetch_all(&mut **tx).await?,
+        };
+        rows.iter().map(|row| T::from_row(&Row::Postgres(row))).collect()
     }
 
     /// The first row, if there is one.
     pub async fn optional<T: FromRow>(self, on: impl Into<On<'_>>) -> Result<Option<T>> {
-        self.rows(on.into()).await?.first().map(T::from_row).transpose()
+        let row = match on.into() {
+            On::Db(db) => match db.engine_for_read() {
+                Engine::Sqlite(sqlite) => return sqlite.read(&self.text, &self.values, sqlite::first),
+                Engine::Postgres(pool) => self.postgres().fetch_optional(pool).await?,
+            },
+            On::Tx(Tx::Sqlite(tx)) => return tx.run(&self.text, &self.values, sqlite::first),
+            On::Tx(Tx::Postgres(tx)) => self.postgres().fetch_optional(&mut **tx).await?,
+        };
+        row.map(|row| T::from_row(&Row::Postgres(&row))).transpose()
     }
 
     /// The first row; [`Error::NotFound`] if there is none.
     pub async fn one<T: FromRow>(self, on: impl Into<On<'_>>) -> Result<T> {
         self.optional(on).await?.ok_or(Error::NotFound)
-    }
-
-    async fn rows(self, on: On<'_>) -> Result<Vec<Row>> {
-        Ok(match on {
-            On::Db(db) => match db.engine() {
-                Engine::Sqlite { readers, .. } => wrap(self.sqlite().fetch_all(readers).await?, Row::Sqlite),
-                Engine::Postgres(pool) => wrap(self.postgres().fetch_all(pool).await?, Row::Postgres),
-            },
-            On::Tx(Tx::Sqlite(tx)) => wrap(self.sqlite().fetch_all(&mut **tx).await?, Row::Sqlite),
-            On::Tx(Tx::Postgres(tx)) => wrap(self.postgres().fetch_all(&mut **tx).await?, Row::Postgres),
-        })
-    }
-
-    fn sqlite(self) -> SqliteQuery<'static> {
-        let mut query = match self.text {
-            Cow::Borrowed(text) => sqlx::query(text),
-            Cow::Owned(text) => sqlx::query(AssertSqlSafe(text)),
-        };
-        for value in self.values {
-            query = match value {
-                Value::Text(v) => query.bind(v),
-                Value::Int(v) => query.bind(v),
-                Value::Bool(v) => query.bind(v),
-                Value::Real(v) => query.bind(v),
-                Value::Bytes(v) => query.bind(v),
-            };
-        }
-        query
     }
 
     fn postgres(self) -> PostgresQuery<'static> {
@@ -149,8 +135,4 @@ impl Sql {
         }
         query
     }
-}
-
-fn wrap<R>(rows: Vec<R>, with: impl Fn(R) -> Row) -> Vec<Row> {
-    rows.into_iter().map(with).collect()
 }

@@ -47,12 +47,16 @@ pub async fn postgres_database() -> String {
 
 /// Has the engine parse `text` and resolve its names, without running it; else the engine's own words.
 pub async fn prepare(db: &Db, text: &str) -> Result<(), String> {
-    let text = AssertSqlSafe(text.to_owned()).into_sql_str();
     match db.engine() {
-        Engine::Sqlite { readers, .. } => readers.prepare(text).await.map(drop),
-        Engine::Postgres(pool) => pool.prepare(text).await.map(drop),
+        Engine::Sqlite(sqlite) => sqlite.read(text, &[], |_| Ok(())).map_err(|error| match error {
+            crate::Error::Engine(cause) => cause.to_string(),
+            other => other.to_string(),
+        }),
+        Engine::Postgres(pool) => {
+            let text = AssertSqlSafe(text.to_owned()).into_sql_str();
+            pool.prepare(text).await.map(drop).map_err(|error| error.to_string())
+        }
     }
-    .map_err(|error| error.to_string())
 }
 
 /// A server on a unix socket. The shell around it ends it and removes its files when this process's end of the pipe

@@ -8,6 +8,7 @@ use agent::hypervisor::libvirt::VirtType;
 use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
+use axum::routing::any_service;
 use axum::{Router, ServiceExt};
 use bus::Bus;
 use compute::Compute;
@@ -23,6 +24,7 @@ use tower::Layer as _;
 use tower_http::normalize_path::NormalizePathLayer;
 use work::Work;
 
+use crate::config::Config;
 use crate::state::State;
 
 /// Every table of the cloud.
@@ -58,8 +60,8 @@ pub struct Settings {
     pub database: db::Options,
     /// What its parts talk over.
     pub bus: Arc<dyn Bus>,
-    /// The cost of a password hash.
-    pub bcrypt_rounds: u32,
+    /// What the operator has set.
+    pub config: Config,
     /// The name of this machine.
     pub host: String,
     /// Where durable work fails, for tests.
@@ -152,6 +154,11 @@ impl Cloud {
         }
     }
 
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Its durable work.
     pub fn work(&self) -> &Work {
         &self.work
@@ -201,10 +208,7 @@ pub fn policy(state: &State) -> Result<Arc<Policy>> {
 impl Services {
     async fn build(ground: &Ground, settings: &Settings) -> Result<Self> {
         let (db, runtime, state) = (&ground.db, &ground.runtime, &settings.state);
-        let options = identity::Options {
-            bcrypt_rounds: settings.bcrypt_rounds,
-            ..identity::Options::new(state.path("fernet-keys"))
-        };
+        let options = identity::Options { config: settings.config.identity.clone(), dir: state.dir().to_owned() };
         let identity = Identity::new(db.clone(), runtime.clone(), Arc::clone(&ground.policy), options)?;
         let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
         let options = image::Options::new(state.path("images"), state.secret("image-tickets")?);
@@ -252,6 +256,7 @@ impl Services {
             .nest("/compute", self.compute.router())
             .nest("/metadata", self.compute.metadata_router())
             .nest("/console", self.compute.console_router())
+            .route("/", any_service(self.compute.console_router()))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct State {
 pub struct Up {
     /// The process.
     pub pid: i32,
+    /// When the kernel started the process, in its own clock, so that another process with its number is told apart.
+    pub pid_start: u64,
     /// Where it answers: `http://127.0.0.1:8080`.
     pub url: String,
     /// Whether it runs on fake drivers.
@@ -86,7 +88,7 @@ impl State {
     pub fn up(&self) -> Result<Option<Up>> {
         let Ok(text) = fs::read_to_string(self.path("up.json")) else { return Ok(None) };
         let up: Up = serde_json::from_str(&text).context("up.json cannot be read")?;
-        Ok(is_ferrostack(up.pid).then_some(up))
+        Ok((pid_start(up.pid) == Some(up.pid_start)).then_some(up))
     }
 
     /// The running cloud; an error that says how to start one when none runs.
@@ -115,9 +117,11 @@ fn checkout() -> Result<Option<PathBuf>> {
     Ok(here.ancestors().find(|dir| dir.join("crates/ferrostack/Cargo.toml").exists()).map(Path::to_owned))
 }
 
-/// Whether the process is alive and is this program, and not another that got its number.
-fn is_ferrostack(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "ferrostack")
+/// When the kernel started a process that is alive.
+pub fn pid_start(pid: i32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold blanks and parentheses; the field is the 20th behind it.
+    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 fn clouds_yaml(url: &str, password: &str) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{Error, Page, Result};
 use db::{On, Tx};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Identity;
@@ -13,7 +14,8 @@ use crate::store::limit::{self as store, Limit, RegisteredLimit, Seen};
 use crate::store::{Filter, catalog, domain, project};
 
 /// How limits of projects and of their domain go together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
 pub enum Model {
     /// They do not: every limit counts for itself.
     #[default]
@@ -56,7 +58,7 @@ pub struct Limits {
 impl Identity {
     /// How limits go together in this cloud.
     pub fn limit_model(&self) -> Model {
-        self.0.options.limit_model
+        self.0.config.limit_model
     }
 
     /// The limits of a project for a type of service (`compute`). Services that count read them in the transaction
@@ -64,7 +66,7 @@ impl Identity {
     pub async fn limits(&self, on: impl Into<On<'_>>, service_type: &str, project_id: &str) -> Result<Limits> {
         let strict = self.limit_model() == Model::StrictTwoLevel;
         let mut limits = Limits::default();
-        for one in store::concerning(on, service_type, &self.0.options.region, project_id).await? {
+        for one in store::concerning(on, service_type, &self.0.config.region, project_id).await? {
             // What is said for the region alone comes later and stands.
             limits.default.insert(one.resource_name.clone(), one.default_limit);
             if let Some(limit) = one.project_limit {
@@ -73,6 +75,28 @@ impl Identity {
             if strict {
                 limits.domain.insert(one.resource_name, one.domain_limit.unwrap_or(one.default_limit));
                 limits.domain_id = one.domain_id;
+            }
+        }
+        Ok(limits)
+    }
+
+    /// The defaults and the limits of several projects for a type of service, in two queries; nothing of domains.
+    pub async fn limits_of_projects(
+        &self,
+        service_type: &str,
+        project_ids: &[String],
+    ) -> Result<BTreeMap<String, Limits>> {
+        let (db, region) = (&self.0.db, &self.0.config.region);
+        let defaults: BTreeMap<String, i64> = store::concerning(db, service_type, region, "")
+            .await?
+            .into_iter()
+            .map(|one| (one.resource_name, one.default_limit))
+            .collect();
+        let alone = || Limits { default: defaults.clone(), ..Limits::default() };
+        let mut limits: BTreeMap<String, Limits> = project_ids.iter().map(|id| (id.clone(), alone())).collect();
+        for one in store::of_projects(db, service_type, region, project_ids).await? {
+            if let Some(limits) = limits.get_mut(&one.project_id) {
+                limits.project.insert(one.resource_name, one.resource_limit);
             }
         }
         Ok(limits)

@@ -10,6 +10,7 @@ pub(crate) const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("extra_dhcp_opt", "Neutron Extra DHCP options", "DHCP options of single ports."),
     ("extraroute", "Neutron Extra Route", "Further routes of routers."),
     ("filter-validation", "Filter parameters validation", "Unknown filters are refused."),
+    ("ip-substring-filtering", "IP address substring filtering", "Ports by a part of their addresses."),
     ("net-mtu", "Network MTU", "The largest packet of a network."),
     ("net-mtu-writable", "Network MTU (writable)", "The largest packet of a network can be changed."),
     ("network-ip-availability", "Network IP Availability", "How many addresses are in use."),
@@ -30,4 +31,5 @@ pub(crate) const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("standard-attr-tag", "Tag support for resources with standard attribute", "Tags."),
     ("standard-attr-timestamp", "Resource timestamps", "Times of creation and change."),
     ("stateful-security-group", "Stateful security group", "Security groups without connection tracking."),
+    ("subnet-external-network", "Subnet belongs to an external network", "The subnets of external networks are seen."),
 ];

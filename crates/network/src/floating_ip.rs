@@ -217,19 +217,25 @@ impl Network {
     }
 
     pub(crate) async fn floating_ip_delete(&self, caller: &Caller, id: &str) -> Result<()> {
-        let mut floating = self.floating_ip_for(caller, id, "delete_floatingip").await?;
+        let floating = self.floating_ip_for(caller, id, "delete_floatingip").await?;
         let mut write = self.write().await?;
+        self.floating_ip_remove(&mut write, floating).await?;
+        self.commit(write).await
+    }
+
+    pub(crate) async fn floating_ip_remove(&self, write: &mut Write, mut floating: FloatingIp) -> Result<()> {
+        let id = floating.standard.id.clone();
         quota::count(&mut write.tx, &self.0.identity, &floating.standard.project_id, "floatingip", -1).await?;
-        self.floating_ip_loose(&mut write, &mut floating);
-        store::tag::clear(&mut write.tx, id).await?;
-        if store::delete(&mut write.tx, "network_floating_ips", "id", id).await? == 0 {
-            return Err(not_found(id));
+        self.floating_ip_loose(write, &mut floating);
+        store::tag::clear(&mut write.tx, &id).await?;
+        if store::delete(&mut write.tx, "network_floating_ips", "id", &id).await? == 0 {
+            return Err(not_found(&id));
         }
         let holder = &floating.holder_port_id;
         if let Some(port) = store::port::get(&mut write.tx, std::slice::from_ref(holder)).await?.remove(holder) {
-            self.port_remove(&mut write, &port).await?;
+            self.port_remove(write, &port).await?;
         }
-        self.commit(write).await
+        Ok(())
     }
 }
 

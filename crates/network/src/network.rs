@@ -216,6 +216,13 @@ impl Network {
     pub(crate) async fn network_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let network = self.network_for(caller, id, "delete_network").await?;
         let mut write = self.write().await?;
+        // Floating IPs that lead nowhere go with their network.
+        for floating in store::floating_ip::of_network(&mut write.tx, id).await? {
+            if floating.target.is_some() {
+                return Err(in_use(id));
+            }
+            self.floating_ip_remove(&mut write, floating).await?;
+        }
         let ports = store::port::of_networks(&mut write.tx, &[id.to_owned()]).await?;
         let own = |port: &model::Port| [DHCP, DISTRIBUTED].contains(&port.device_owner.as_str());
         if ports.iter().any(|port| !own(port)) {

@@ -46,7 +46,8 @@ pub(crate) struct Update {
     admin_state_up: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     external_gateway_info: Option<Option<GatewayRequest>>,
-    routes: Option<Vec<Route>>,
+    #[serde(deserialize_with = "nullable")]
+    routes: Option<Option<Vec<Route>>>,
 }
 
 /// A subnet or a port to connect a router to.
@@ -143,7 +144,7 @@ impl Network {
         let mut router = self.router_locked(&mut write, id).await?;
         router.standard.rename(update.name, update.description)?;
         router.admin_state_up = update.admin_state_up.unwrap_or(router.admin_state_up);
-        if let Some(routes) = update.routes {
+        if let Some(routes) = update.routes.map(Option::unwrap_or_default) {
             for route in &routes {
                 crate::subnet::route_check(route)?;
             }

@@ -452,20 +452,22 @@ fn ports_check(protocol: Option<&str>, min: Option<i64>, max: Option<i64>) -> Re
                 }
             }
             match (min, max) {
-                (None, Some(_)) => {
-                    Err(Error::bad_request("An ICMP code (port-range-max) needs an ICMP type (port-range-min).")
-                        .with_code("SecurityGroupMissingIcmpType"))
-                }
+                (None, Some(_)) => Err(Error::bad_request(
+                    "ICMP type (port-range-min) is missing; ICMP code (port-range-max) needs it.",
+                )
+                .with_code("SecurityGroupMissingIcmpType")),
                 _ => Ok(()),
             }
         }
-        Some(6 | 17 | 33 | 132 | 136) => match (min, max) {
-            (Some(min), Some(max)) if 1 <= min && min <= max && max <= 65_535 => Ok(()),
-            (Some(min), Some(max)) => {
-                bad(format!("Invalid port range {min} to {max}: both must be 1 to 65535, the lower one first."))
+        Some(6 | 17 | 33 | 132 | 136) => {
+            if let Some(port) = [min, max].into_iter().flatten().find(|port| !(1..=65_535).contains(port)) {
+                return bad(format!("Invalid value for port {port}; it must be 1 to 65535."));
             }
-            _ => bad("For TCP and UDP give both port_range_min and port_range_max, or neither.".to_owned()),
-        },
+            match (min, max) {
+                (Some(min), Some(max)) if min <= max => Ok(()),
+                _ => bad("For TCP and UDP, port_range_min must be <= port_range_max; give both or neither.".to_owned()),
+            }
+        }
         Some(_) => Err(Error::bad_request("This protocol has no ports; leave out port_range_min and port_range_max.")
             .with_code("SecurityGroupInvalidProtocolForPort")),
     }

@@ -192,7 +192,7 @@ impl Network {
         let subnet = self.subnet_for(caller, id, "delete_subnet").await?;
         let mut write = self.write().await?;
         store::pool::lock(&mut write.tx, &[id.to_owned()].into()).await?;
-        if let Some(port) = store::subnet::user(&mut write.tx, id).await? {
+        if let Some(port) = store::subnet::user(&mut write.tx, &subnet).await? {
             return Err(conflict(
                 "SubnetInUse",
                 format!(
@@ -200,12 +200,17 @@ impl Network {
                 ),
             ));
         }
+        for port in store::port::of_networks(&mut write.tx, std::slice::from_ref(&subnet.network_id)).await? {
+            if port.fixed_ips.iter().any(|ip| ip.subnet_id == id) {
+                self.port_changed(&mut write, &port);
+            }
+        }
         self.subnet_remove(&mut write, &subnet).await?;
         store::update(&mut write.tx, "networks", &subnet.network_id, write.now, Vec::new()).await?;
         self.commit(write).await
     }
 
-    /// Deletes a subnet on which only the service's own ports have addresses.
+    /// Deletes a subnet whose addresses no port needs.
     pub(crate) async fn subnet_remove(&self, write: &mut Write, subnet: &Subnet) -> Result<()> {
         let id = &subnet.standard.id;
         store::delete(&mut write.tx, "network_addresses", "subnet_id", id).await?;

@@ -16,10 +16,10 @@ impl Placement {
         generation: Option<i64>,
         aggregates: &[String],
     ) -> Result<(i64, Vec<String>)> {
-        let mut tx = self.0.db.begin().await?;
-        self.provider_advance(&mut tx, provider_id, generation).await?;
-        store::aggregate::replace(&mut tx, provider_id, aggregates).await?;
-        tx.commit().await?;
+        let mut write = self.write().await?;
+        self.provider_advance(&mut write, provider_id, generation).await?;
+        store::aggregate::replace(&mut write.tx, provider_id, aggregates).await?;
+        write.commit().await?;
         self.aggregates_of(provider_id).await
     }
 }

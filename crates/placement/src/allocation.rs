@@ -4,6 +4,7 @@ use ::api::{Error, Kind, Result};
 use db::Tx;
 
 use crate::store::allocation::{Consumer, ProjectUse};
+use crate::write::Write;
 use crate::{Placement, error, store};
 
 /// The type of consumers whose type nobody said.
@@ -46,10 +47,49 @@ fn is_race(error: &Error) -> bool {
     error.kind == Kind::Unavailable || error.code == Some("placement.concurrent_update")
 }
 
+/// A consumer's way from what it held to what it is to hold.
+struct Move<'c> {
+    claim: &'c Claim,
+    known: Option<Consumer>,
+    old: Allocations,
+}
+
+impl Move<'_> {
+    /// Writes the amounts that become smaller, or those that become larger. Tells what cannot be given.
+    async fn write(&self, tx: &mut Tx, giving_back: bool) -> Result<Option<(String, String)>> {
+        for (provider_id, class) in pairs(&self.old, &self.claim.allocations) {
+            let before = amount(&self.old, &provider_id, &class);
+            let after = amount(&self.claim.allocations, &provider_id, &class);
+            if before == after || (after < before) != giving_back {
+                continue;
+            }
+            if !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
+                return Ok(Some((provider_id, class)));
+            }
+            store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
+        }
+        Ok(None)
+    }
+}
+
 /// What came of writing allocations.
-enum Outcome {
+pub(crate) enum Outcome {
     Written,
     NoCapacity { provider_id: String, class: String },
+}
+
+impl Outcome {
+    /// 409 when something cannot be given.
+    pub(crate) fn written(self) -> Result<()> {
+        match self {
+            Self::Written => Ok(()),
+            Self::NoCapacity { provider_id, class } => Err(Error::conflict(format!(
+                "Unable to allocate inventory: the requested amount of {class} would exceed the capacity of \
+                 resource provider {provider_id}, or is not allowed by its min_unit, max_unit and step_size. \
+                 Ask for less or use another provider."
+            ))),
+        }
+    }
 }
 
 impl Placement {
@@ -90,29 +130,18 @@ impl Placement {
             .map(String::as_str)
             .collect();
         self.classes_check(classes.into_iter()).await?;
-        let mut tx = self.0.db.begin().await?;
-        // What is given back comes first, so that moving allocations from one consumer to another works.
-        let (empty, full): (Vec<_>, Vec<_>) = claims.iter().partition(|(claim, _)| claim.allocations.is_empty());
-        for (claim, generation) in empty.into_iter().chain(full) {
-            if let Outcome::NoCapacity { provider_id, class } = self.claim_write(&mut tx, claim, *generation).await? {
-                return Err(Error::conflict(format!(
-                    "Unable to allocate inventory: the requested amount of {class} would exceed the capacity of \
-                     resource provider {provider_id}, or is not allowed by its min_unit, max_unit and step_size. \
-                     Ask for less or use another provider."
-                )));
-            }
-        }
-        tx.commit().await?;
-        Ok(())
+        let mut write = self.write().await?;
+        self.claims_write(&mut write, claims).await?.written()?;
+        write.commit().await
     }
 
     /// Removes a consumer with all that it holds; tells whether it was there.
     pub(crate) async fn allocations_delete(&self, consumer_id: &str) -> Result<bool> {
-        let mut tx = self.0.db.begin().await?;
-        let Some(consumer) = store::allocation::consumer(&mut tx, consumer_id).await? else { return Ok(false) };
+        let mut write = self.write().await?;
+        let Some(consumer) = store::allocation::consumer(&mut write.tx, consumer_id).await? else { return Ok(false) };
         let claim = Claim { consumer_id: consumer.id, ..Claim::default() };
-        self.claim_write(&mut tx, &claim, Generation::Is(consumer.generation)).await?;
-        tx.commit().await?;
+        self.claims_write(&mut write, &[(claim, Generation::Is(consumer.generation))]).await?.written()?;
+        write.commit().await?;
         Ok(true)
     }
 
@@ -139,15 +168,53 @@ impl Placement {
     }
 
     async fn allocations_claim_once(&self, claim: &Claim) -> Result<bool> {
-        let mut tx = self.0.db.begin().await?;
-        match self.claim_write(&mut tx, claim, Generation::Any).await? {
-            Outcome::Written => tx.commit().await.map(|()| true).map_err(Error::from),
+        let mut write = self.write().await?;
+        match self.claims_write(&mut write, &[(claim.clone(), Generation::Any)]).await? {
+            Outcome::Written => write.commit().await.map(|()| true),
             Outcome::NoCapacity { .. } => Ok(false),
         }
     }
 
-    async fn claim_write(&self, tx: &mut Tx, claim: &Claim, generation: Generation) -> Result<Outcome> {
-        let known = store::allocation::consumer(&mut *tx, &claim.consumer_id).await?;
+    /// Writes claims that stand or fall together. What they give back comes first, so that amounts can move from one
+    /// consumer to another.
+    pub(crate) async fn claims_write(&self, write: &mut Write, claims: &[(Claim, Generation)]) -> Result<Outcome> {
+        let mut moves = Vec::new();
+        for (claim, generation) in claims {
+            moves.extend(self.consumer_open(write, claim, *generation).await?);
+        }
+        // Everybody locks the providers' rows before their inventories, in the order of the ids.
+        let touched: BTreeSet<&String> =
+            moves.iter().flat_map(|one| one.old.keys().chain(one.claim.allocations.keys())).collect();
+        for provider_id in touched {
+            if !store::provider::advance(&mut write.tx, provider_id, None, self.now()).await? {
+                return Err(Error::bad_request(format!(
+                    "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
+                )));
+            }
+            write.changed(provider_id);
+        }
+        for giving_back in [true, false] {
+            for one in &moves {
+                if let Some((provider_id, class)) = one.write(&mut write.tx, giving_back).await? {
+                    return Ok(Outcome::NoCapacity { provider_id, class });
+                }
+            }
+        }
+        for one in moves.iter().filter(|one| one.claim.allocations.is_empty()) {
+            let generation = one.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
+            store::allocation::consumer_delete(&mut write.tx, &one.claim.consumer_id, generation).await?;
+        }
+        Ok(Outcome::Written)
+    }
+
+    /// Checks a consumer's generation and writes the consumer; nothing comes back when there is nothing to do.
+    async fn consumer_open<'c>(
+        &self,
+        write: &mut Write,
+        claim: &'c Claim,
+        generation: Generation,
+    ) -> Result<Option<Move<'c>>> {
+        let known = store::allocation::consumer(&mut write.tx, &claim.consumer_id).await?;
         let fits = match (generation, &known) {
             (Generation::Any, _) | (Generation::New, None) => true,
             (Generation::Is(expected), Some(consumer)) => expected == consumer.generation,
@@ -156,35 +223,13 @@ impl Placement {
         if !fits {
             return Err(error::concurrent(&format!("Consumer {}", claim.consumer_id)));
         }
-        let old = store::allocation::of_consumer(&mut *tx, &claim.consumer_id).await?;
-        if generation == Generation::Any && old == claim.allocations {
-            return Ok(Outcome::Written);
+        let old = store::allocation::of_consumer(&mut write.tx, &claim.consumer_id).await?;
+        let unchanged = generation == Generation::Any && old == claim.allocations;
+        if unchanged || (known.is_none() && claim.allocations.is_empty()) {
+            return Ok(None);
         }
-        if known.is_none() && claim.allocations.is_empty() {
-            return Ok(Outcome::Written);
-        }
-        self.consumer_write(tx, claim, known.as_ref()).await?;
-        // Everybody locks the provider's row before its inventories, in the order of the ids.
-        let touched: BTreeSet<&String> = old.keys().chain(claim.allocations.keys()).collect();
-        for provider_id in touched {
-            if !store::provider::advance(tx, provider_id, None, self.now()).await? {
-                return Err(Error::bad_request(format!(
-                    "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
-                )));
-            }
-        }
-        for (provider_id, class) in pairs(&old, &claim.allocations) {
-            let (before, after) =
-                (amount(&old, &provider_id, &class), amount(&claim.allocations, &provider_id, &class));
-            if before != after && !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
-                return Ok(Outcome::NoCapacity { provider_id, class });
-            }
-            store::allocation::put(tx, &claim.consumer_id, &provider_id, &class, after).await?;
-        }
-        if let (true, Some(consumer)) = (claim.allocations.is_empty(), known) {
-            store::allocation::consumer_delete(tx, &consumer.id, consumer.generation + 1).await?;
-        }
-        Ok(Outcome::Written)
+        self.consumer_write(&mut write.tx, claim, known.as_ref()).await?;
+        Ok(Some(Move { claim, known, old }))
     }
 
     async fn consumer_write(&self, tx: &mut Tx, claim: &Claim, known: Option<&Consumer>) -> Result<()> {

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
-use db::Tx;
 use serde::{Deserialize, Serialize};
 
 use crate::store::inventory::Held;
+use crate::write::Write;
 use crate::{Placement, error, store};
 
 /// What a provider has of one resource class.
@@ -74,24 +74,6 @@ impl Inventory {
     }
 }
 
-/// How much of a class a provider can give, and has given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Use {
-    /// What can be allocated in all: the unreserved part, overcommitted.
-    pub capacity: i64,
-    /// What is allocated.
-    pub used: i64,
-}
-
-/// One provider as the scheduler weighs it.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    /// Capacity and use by resource class.
-    pub resources: BTreeMap<String, Use>,
-    /// The provider's traits.
-    pub traits: Vec<String>,
-}
-
 /// All inventories of a provider, and the generation they belong to.
 pub(crate) struct Inventories {
     pub(crate) generation: i64,
@@ -114,21 +96,6 @@ impl Placement {
         self.inventories_replace(provider_id, None, inventories).await.map(|_| true)
     }
 
-    /// Capacity, use and traits of those providers.
-    pub async fn provider_summaries(&self, provider_ids: &[String]) -> Result<BTreeMap<String, Summary>> {
-        let held = store::inventory::of(&self.0.db, provider_ids).await?;
-        let mut traits = store::names::traits_of(&self.0.db, provider_ids).await?;
-        let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
-        for (id, classes) in held {
-            summaries.entry(id).or_default().resources =
-                classes.into_iter().map(|(class, held)| (class, held.usage)).collect();
-        }
-        for id in provider_ids {
-            summaries.entry(id.clone()).or_default().traits = traits.remove(id).unwrap_or_default();
-        }
-        Ok(summaries)
-    }
-
     pub(crate) async fn inventories_of(&self, provider_id: &str) -> Result<Inventories> {
         let generation = self.provider_get(provider_id).await?.generation;
         let held = store::inventory::of(&self.0.db, &[provider_id.to_owned()]).await?.remove(provider_id);
@@ -143,19 +110,30 @@ impl Placement {
         inventories: &BTreeMap<String, Inventory>,
     ) -> Result<Inventories> {
         self.classes_check(inventories.keys().map(String::as_str)).await?;
-        let mut tx = self.0.db.begin().await?;
-        self.provider_advance(&mut tx, provider_id, generation).await?;
-        let old = store::inventory::of(&mut tx, &[provider_id.to_owned()]).await?.remove(provider_id);
+        let mut write = self.write().await?;
+        self.provider_advance(&mut write, provider_id, generation).await?;
         for (class, inventory) in inventories {
-            store::inventory::put(&mut tx, provider_id, class, inventory).await?;
+            store::inventory::put(&mut write.tx, provider_id, class, inventory).await?;
         }
-        for class in old.unwrap_or_default().keys().filter(|class| !inventories.contains_key(*class)) {
-            if !store::inventory::delete_unused(&mut tx, provider_id, class).await? {
+        self.inventories_prune(&mut write, provider_id, inventories).await?;
+        write.commit().await?;
+        self.inventories_of(provider_id).await
+    }
+
+    /// Removes the inventories that are not among those to keep; 409 when one is in use.
+    pub(crate) async fn inventories_prune(
+        &self,
+        write: &mut Write,
+        provider_id: &str,
+        keep: &BTreeMap<String, Inventory>,
+    ) -> Result<()> {
+        let held = store::inventory::of(&mut write.tx, &[provider_id.to_owned()]).await?.remove(provider_id);
+        for class in held.unwrap_or_default().keys().filter(|class| !keep.contains_key(*class)) {
+            if !store::inventory::delete_unused(&mut write.tx, provider_id, class).await? {
                 return Err(inventory_in_use(provider_id, class));
             }
         }
-        tx.commit().await?;
-        self.inventories_of(provider_id).await
+        Ok(())
     }
 
     /// Writes one inventory, which must be new or must not be, as `create` says.
@@ -168,9 +146,9 @@ impl Placement {
         create: bool,
     ) -> Result<i64> {
         self.classes_check(std::iter::once(class)).await?;
-        let mut tx = self.0.db.begin().await?;
-        self.provider_advance(&mut tx, provider_id, generation).await?;
-        let held = store::inventory::of(&mut tx, &[provider_id.to_owned()]).await?;
+        let mut write = self.write().await?;
+        self.provider_advance(&mut write, provider_id, generation).await?;
+        let held = store::inventory::of(&mut write.tx, &[provider_id.to_owned()]).await?;
         let exists = held.get(provider_id).is_some_and(|classes| classes.contains_key(class));
         if create && exists {
             return Err(Error::conflict(format!(
@@ -182,8 +160,8 @@ impl Placement {
                 "Provider {provider_id} has no inventory of {class}; create it with POST."
             )));
         }
-        store::inventory::put(&mut tx, provider_id, class, inventory).await?;
-        tx.commit().await?;
+        store::inventory::put(&mut write.tx, provider_id, class, inventory).await?;
+        write.commit().await?;
         Ok(self.provider_get(provider_id).await?.generation)
     }
 
@@ -191,21 +169,22 @@ impl Placement {
         if !self.inventories_of(provider_id).await?.held.contains_key(class) {
             return Err(Error::not_found(format!("No inventory of class {class} found for provider {provider_id}.")));
         }
-        let mut tx = self.0.db.begin().await?;
-        self.provider_advance(&mut tx, provider_id, None).await?;
-        if !store::inventory::delete_unused(&mut tx, provider_id, class).await? {
+        let mut write = self.write().await?;
+        self.provider_advance(&mut write, provider_id, None).await?;
+        if !store::inventory::delete_unused(&mut write.tx, provider_id, class).await? {
             return Err(inventory_in_use(provider_id, class));
         }
-        tx.commit().await?;
+        write.commit().await?;
         Ok(())
     }
 
     /// Adds one to a provider's generation; 409 when it is not the expected one.
-    pub(crate) async fn provider_advance(&self, tx: &mut Tx, id: &str, expected: Option<i64>) -> Result<()> {
-        if store::provider::advance(tx, id, expected, self.now()).await? {
+    pub(crate) async fn provider_advance(&self, write: &mut Write, id: &str, expected: Option<i64>) -> Result<()> {
+        if store::provider::advance(&mut write.tx, id, expected, self.now()).await? {
+            write.changed(id);
             return Ok(());
         }
-        match store::provider::get(tx, id).await? {
+        match store::provider::get(&mut write.tx, id).await? {
             None => Err(error::provider_missing(id)),
             Some(_) => Err(error::concurrent(&format!("Resource provider {id}"))),
         }

@@ -14,16 +14,16 @@ impl Placement {
         if self.traits_of(provider_id).await?.1 == wanted {
             return Ok(false);
         }
-        let mut tx = self.0.db.begin().await?;
+        let mut write = self.write().await?;
         for name in wanted.iter().filter(|name| !standard::is_trait(name)) {
             if !standard::is_custom(name) {
                 return Err(error::trait_missing(name));
             }
-            store::names::insert(&mut tx, Kind::Trait, name).await?;
+            store::names::insert(&mut write.tx, Kind::Trait, name).await?;
         }
-        self.provider_advance(&mut tx, provider_id, None).await?;
-        store::names::traits_replace(&mut tx, provider_id, &wanted).await?;
-        tx.commit().await?;
+        self.provider_advance(&mut write, provider_id, None).await?;
+        store::names::traits_replace(&mut write.tx, provider_id, &wanted).await?;
+        write.commit().await?;
         Ok(true)
     }
 
@@ -42,10 +42,10 @@ impl Placement {
         traits: &[String],
     ) -> Result<(i64, Vec<String>)> {
         self.traits_check(traits.iter().map(String::as_str)).await?;
-        let mut tx = self.0.db.begin().await?;
-        self.provider_advance(&mut tx, provider_id, generation).await?;
-        store::names::traits_replace(&mut tx, provider_id, traits).await?;
-        tx.commit().await?;
+        let mut write = self.write().await?;
+        self.provider_advance(&mut write, provider_id, generation).await?;
+        store::names::traits_replace(&mut write.tx, provider_id, traits).await?;
+        write.commit().await?;
         self.traits_of(provider_id).await
     }
 

@@ -1,8 +1,18 @@
 use ::api::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::store::provider::{Filter, Provider};
-use crate::{Placement, error, store};
+use crate::store::provider::Provider;
+use crate::{Group, Placement, Summary, error, store};
+
+/// Which providers a list is to have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) name: Option<String>,
+    pub(crate) id: Option<String>,
+    /// What each must have by itself.
+    pub(crate) group: Group,
+}
 
 /// What a request says of a provider's place in its tree.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +44,20 @@ impl Placement {
         self.provider_remove(id).await.map(drop)
     }
 
-    pub(crate) async fn provider_list(&self, filter: &Filter) -> Result<Vec<Provider>> {
-        self.demand_check(&filter.demand).await?;
-        Ok(store::provider::list(&self.0.db, filter).await?)
+    /// The providers that the filter leaves, by name.
+    pub(crate) async fn provider_list(&self, filter: &Filter) -> Result<Vec<Arc<Summary>>> {
+        let fleet = self.fleet().await?;
+        let tree = filter.group.in_tree.as_ref().map(|id| fleet.root_of(id));
+        let fits = |summary: &&Arc<Summary>| {
+            let Provider { id, name, root_id, .. } = &summary.provider;
+            filter.name.as_ref().is_none_or(|asked| asked == name)
+                && filter.id.as_ref().is_none_or(|asked| asked == id)
+                && tree.is_none_or(|asked| asked == Some(root_id))
+                && filter.group.fits(summary)
+        };
+        let mut found: Vec<Arc<Summary>> = fleet.providers().filter(fits).map(Arc::clone).collect();
+        found.sort_unstable_by(|one, other| one.provider.name.cmp(&other.provider.name));
+        Ok(found)
     }
 
     pub(crate) async fn provider_get(&self, id: &str) -> Result<Provider> {
@@ -45,10 +66,10 @@ impl Placement {
 
     pub(crate) async fn provider_create(&self, id: Option<&str>, name: &str, parent: Option<&str>) -> Result<Provider> {
         let id = id.map_or_else(|| self.0.runtime.ids.uuid(), str::to_owned);
-        let mut tx = self.0.db.begin().await?;
+        let mut write = self.write().await?;
         let root_id = match parent {
             None => id.clone(),
-            Some(parent) => parent_find(&mut tx, parent).await?.root_id,
+            Some(parent) => parent_find(&mut write.tx, parent).await?.root_id,
         };
         let provider = Provider {
             name: name.to_owned(),
@@ -58,8 +79,9 @@ impl Placement {
             updated_at: self.now(),
             id,
         };
-        store::provider::insert(&mut tx, &provider).await.map_err(|error| taken(error, &provider))?;
-        tx.commit().await?;
+        store::provider::insert(&mut write.tx, &provider).await.map_err(|error| taken(error, &provider))?;
+        write.changed(&provider.id);
+        write.commit().await?;
         Ok(provider)
     }
 
@@ -71,14 +93,14 @@ impl Placement {
         parent: Parent<'_>,
         may_move: bool,
     ) -> Result<Provider> {
-        let mut tx = self.0.db.begin().await?;
-        let mut provider = store::provider::get(&mut tx, id).await?.ok_or_else(|| error::provider_missing(id))?;
+        let mut write = self.write().await?;
+        let mut provider = store::provider::get(&mut write.tx, id).await?.ok_or_else(|| error::provider_missing(id))?;
         let (old_parent, old_root) = (provider.parent_id.clone(), provider.root_id.clone());
         match parent {
             Parent::Same => {}
             Parent::None => (provider.parent_id, provider.root_id) = (None, id.to_owned()),
             Parent::Of(parent) => {
-                provider.root_id = parent_find(&mut tx, parent).await?.root_id;
+                provider.root_id = parent_find(&mut write.tx, parent).await?.root_id;
                 provider.parent_id = Some(parent.to_owned());
             }
         }
@@ -90,7 +112,7 @@ impl Placement {
         }
         let mut below = Vec::new();
         if moved {
-            let tree = store::provider::of_roots(&mut tx, &[old_root]).await?;
+            let tree = store::provider::of_roots(&mut write.tx, &[old_root]).await?;
             below = descendants(&tree, id);
             if provider.parent_id.as_ref().is_some_and(|parent| parent == id || below.contains(parent)) {
                 return Err(Error::bad_request(
@@ -100,26 +122,30 @@ impl Placement {
         }
         name.clone_into(&mut provider.name);
         provider.updated_at = self.now();
-        store::provider::update(&mut tx, &provider, &below).await.map_err(|error| taken(error, &provider))?;
-        tx.commit().await?;
+        store::provider::update(&mut write.tx, &provider, &below).await.map_err(|error| taken(error, &provider))?;
+        std::iter::once(&provider.id).chain(&below).for_each(|id| write.changed(id));
+        write.commit().await?;
         Ok(provider)
     }
 
     /// Removes a provider; tells whether it was there.
     pub(crate) async fn provider_remove(&self, id: &str) -> Result<bool> {
-        let mut tx = self.0.db.begin().await?;
-        if store::provider::is_parent(&mut tx, id).await? {
+        let mut write = self.write().await?;
+        if store::provider::is_parent(&mut write.tx, id).await? {
             return Err(Error::conflict(format!("Provider {id} has providers below it; delete those first."))
                 .with_code("placement.resource_provider.cannot_delete_parent"));
         }
-        let removed = store::provider::delete(&mut tx, id).await.map_err(|error| match error {
+        let removed = store::provider::delete(&mut write.tx, id).await.map_err(|error| match error {
             db::Error::ForeignKey => Error::conflict(format!(
                 "Unable to delete resource provider {id}: it has allocations. Delete its consumers first."
             ))
             .with_code("placement.resource_provider.inuse"),
             other => other.into(),
         })?;
-        tx.commit().await?;
+        if removed {
+            write.gone(id);
+        }
+        write.commit().await?;
         Ok(removed)
     }
 }

@@ -169,4 +169,10 @@ pub const RULES: &[Rule] = &[
         "Search for providers that can give what is asked",
         &[("GET", "/allocation_candidates")],
     ),
+    rule(
+        "placement:reshaper:reshape",
+        OPERATOR,
+        "Move inventories between providers together with what is allocated of them",
+        &[("POST", "/reshaper")],
+    ),
 ];

@@ -18,6 +18,9 @@ pub(crate) fn is_custom(name: &str) -> bool {
         })
 }
 
+/// Whoever has it lets others in its aggregates use what it has.
+pub(crate) const SHARES: &str = "MISC_SHARES_VIA_AGGREGATE";
+
 /// The standard resource classes, in the order in which placement lists them.
 pub(crate) const CLASSES: &[&str] = &[
     "VCPU",

@@ -13,6 +13,7 @@ use agent::fake;
 use bus::{Bus, InProcess};
 use ferrostack::client::{Answer, Client};
 use ferrostack::cloud::{Cloud, Node, Settings};
+use ferrostack::config::Config;
 use ferrostack::state::State;
 use http::{Method, StatusCode};
 pub use lossy::Lossy;
@@ -68,12 +69,14 @@ impl TestCloud {
             console_dir: Some(dir.path().join("consoles")),
             ..fake::Options::default()
         });
+        let mut config = Config::load(&state).expect("a configuration");
+        config.identity.password_hash_rounds = 4;
         let settings = Settings {
             state: state.clone(),
             url: url.clone(),
             database,
             bus: bus(&runtime),
-            bcrypt_rounds: 4,
+            config,
             host: "node".to_owned(),
             fault: None,
             node: Node::Fake(node.clone()),
@@ -87,6 +90,11 @@ impl TestCloud {
     /// The directory that the cloud keeps everything in.
     pub fn dir(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// How many statements the cloud has run outside transactions.
+    pub fn reads(&self) -> u64 {
+        self.cloud.db().reads()
     }
 
     /// Waits until no durable work is open.

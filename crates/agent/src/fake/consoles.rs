@@ -3,20 +3,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use protocol::{ConsoleKind, Problem};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-/// The console sockets of a fake node's servers: each greets and then sends back what it gets.
+/// The console sockets of a fake node's servers: a log-in prompt that sends back what it gets, and a black screen.
 #[derive(Debug, Default)]
 pub(super) struct Consoles(Mutex<BTreeMap<PathBuf, JoinHandle<()>>>);
 
 impl Consoles {
     /// The socket of a server's console, which answers when this returns.
     pub(super) fn open(&self, dir: &Path, id: &str, kind: ConsoleKind) -> Result<String, Problem> {
-        let (extension, greeting) = match kind {
-            ConsoleKind::Vnc => ("vnc", "RFB 003.008\n"),
-            ConsoleKind::Serial => ("tty", "login: "),
+        let extension = match kind {
+            ConsoleKind::Vnc => "vnc",
+            ConsoleKind::Serial => "tty",
         };
         let path = dir.join(format!("{id}.{extension}"));
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,7 +25,7 @@ impl Consoles {
             drop(std::fs::remove_file(&path));
             let failed = |error| Problem::Temporary(format!("cannot listen on {}: {error}", path.display()));
             let listener = std::fs::create_dir_all(dir).and_then(|()| UnixListener::bind(&path)).map_err(failed)?;
-            open.insert(path.clone(), tokio::spawn(serve(listener, greeting)));
+            open.insert(path.clone(), tokio::spawn(serve(listener, kind)));
         }
         Ok(path.display().to_string())
     }
@@ -52,18 +52,39 @@ impl Drop for Consoles {
     }
 }
 
-async fn serve(listener: UnixListener, greeting: &'static str) {
+async fn serve(listener: UnixListener, kind: ConsoleKind) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((connection, _)) = listener.accept().await {
-        connections.spawn(echo(connection, greeting));
+        connections.spawn(async move {
+            // The other side may hang up whenever it likes.
+            drop(match kind {
+                ConsoleKind::Vnc => screen(connection).await,
+                ConsoleKind::Serial => prompt(connection).await,
+            });
+        });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn echo(mut connection: UnixStream, greeting: &'static str) {
-    if connection.write_all(greeting.as_bytes()).await.is_ok() {
-        let (mut from, mut to) = connection.split();
-        // The other side may hang up whenever it likes.
-        drop(tokio::io::copy(&mut from, &mut to).await);
-    }
+async fn prompt(mut connection: UnixStream) -> std::io::Result<()> {
+    connection.write_all(b"login: ").await?;
+    let (mut from, mut to) = connection.split();
+    tokio::io::copy(&mut from, &mut to).await.map(drop)
+}
+
+/// What RFB 3.8 (RFC 6143) says up to the first picture, which never comes.
+async fn screen(mut connection: UnixStream) -> std::io::Result<()> {
+    connection.write_all(b"RFB 003.008\n").await?;
+    connection.read_exact(&mut [0; 12]).await?;
+    // One way to log in: without a password.
+    connection.write_all(&[1, 1]).await?;
+    connection.read_u8().await?;
+    connection.write_u32(0).await?;
+    let _shared = connection.read_u8().await?;
+    let mut start = vec![0x02, 0x80, 0x01, 0xe0];
+    start.extend([32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0]);
+    start.extend([0, 0, 0, 4]);
+    start.extend(b"fake");
+    connection.write_all(&start).await?;
+    tokio::io::copy(&mut connection, &mut tokio::io::sink()).await.map(drop)
 }

@@ -29,9 +29,15 @@ impl Server {
     pub(super) fn boot(&mut self) {
         self.power = PowerState::Running;
         self.boots += 1;
+        // A log-in prompt has no newline behind it.
+        let end = if self.console.is_empty() { "" } else { "\n" };
         self.console.push_str(&format!(
-            "[    0.000000] Linux version 6.1.0-fake (boot {})\n{} login: \n",
-            self.boots, self.hostname
+            "{end}[    0.000000] Linux version 6.1.0-fake (boot {})\n\
+             [    0.100000] Run /sbin/init as init process\n\
+             Welcome to {host}\n\
+             {host} login: ",
+            self.boots,
+            host = self.hostname
         ));
     }
 }

@@ -73,7 +73,7 @@ async fn a_server_lives_and_leaves_nothing() {
     assert_eq!(cloud.ask(stop).await, Answer::Done);
     assert_eq!(cloud.ask(Call::ServerStart { server }).await, Answer::Done);
     let output = cloud.ask(Call::ConsoleOutput { server_id: id.clone(), lines: Some(1) }).await;
-    assert_eq!(output, Answer::ConsoleOutput("a-server login: \n".to_owned()));
+    assert_eq!(output, Answer::ConsoleOutput("a-server login: ".to_owned()));
     for _ in 0..2 {
         assert_eq!(cloud.ask(Call::ServerDelete { server_id: id.clone(), taps: vec![] }).await, Answer::Done);
         assert!(cloud.node.is_empty());

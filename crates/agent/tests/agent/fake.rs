@@ -3,7 +3,7 @@ use agent::fake::{Node, Options};
 use agent::hypervisor::Hypervisor as _;
 use agent::ports::Ports as _;
 use protocol::{ConsoleKind, PowerState, Problem, RebootKind};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::spec;
 
@@ -62,8 +62,15 @@ async fn its_consoles_answer_while_the_server_runs() {
     let id = spec::server(1).id;
     let address = node.console_address(&id, ConsoleKind::Vnc).await.unwrap();
     let mut greeting = [0; 12];
-    tokio::net::UnixStream::connect(&address).await.unwrap().read_exact(&mut greeting).await.unwrap();
+    let mut stream = tokio::net::UnixStream::connect(&address).await.unwrap();
+    stream.read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"RFB 003.008\n");
+    for (said, expected) in [(&b"RFB 003.008\n"[..], &[1, 1][..]), (&[1], &[0, 0, 0, 0]), (&[1], &[2, 128, 1, 224])] {
+        stream.write_all(said).await.unwrap();
+        let mut answer = vec![0; expected.len()];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, expected, "as far as a screen of 640 times 480");
+    }
     node.server_power_off(&id).unwrap();
     assert!(matches!(node.console_address(&id, ConsoleKind::Vnc).await, Err(Problem::Temporary(_))));
     node.server_delete(&id).await.unwrap();

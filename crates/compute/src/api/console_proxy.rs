@@ -22,12 +22,27 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) fn routes_of(compute: Compute) -> Router {
     let router = Router::new()
         .route("/websockify", get(console_connect))
+        .route("/", get(console_bare))
         .route("/vnc_auto.html", get(console_page))
         .route("/{*file}", get(console_file));
-    Service { prefix: "/console", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
+    Service { kind: "compute", prefix: "/console", style: Style::Compute, negotiation: None }
+        .wrap(router.with_state(compute))
 }
 
-/// The page; noVNC opens the WebSocket at the page's own address when it is given nothing but a token.
+/// Older pages of noVNC take the WebSocket's path from the host's root, so the address is a token and nothing else.
+async fn console_bare(
+    State(compute): State<Compute>,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    match upgrade {
+        Ok(upgrade) => Ok(console_connect(State(compute), query, headers, upgrade).await),
+        Err(_) => Err(Error::not_found("The resource could not be found.")),
+    }
+}
+
+/// The page; newer noVNC opens the WebSocket at the page's own address when it is given nothing but a token.
 async fn console_page(
     compute: State<Compute>,
     query: Query,
@@ -35,13 +50,30 @@ async fn console_page(
     upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response> {
     match upgrade {
-        Ok(upgrade) => console_connect(compute, query, headers, upgrade).await,
+        Ok(upgrade) => Ok(console_connect(compute, query, headers, upgrade).await),
         Err(_) => console_file(compute, Path("vnc_auto.html".to_owned())).await,
     }
 }
 
+/// A browser cannot read why it was refused, and noVNC would take a body for frames: there is none, and the connection
+/// ends.
 async fn console_connect(
     State(compute): State<Compute>,
+    query: Query,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    match console_upgrade(compute, query, headers, upgrade).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(cause = ?error.cause, "a console was refused: {error}");
+            (error.status(), [(header::CONNECTION, "close")]).into_response()
+        }
+    }
+}
+
+async fn console_upgrade(
+    compute: Compute,
     query: Query,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
@@ -126,9 +158,10 @@ async fn console_file(State(compute): State<Compute>, Path(file): Path<String>) 
         return Err(missing());
     }
     let mut path = files.join(&file);
-    if file == "vnc_auto.html" && tokio::fs::metadata(&path).await.is_err() {
-        // Newer releases have one page for both ways of starting.
-        path = files.join("vnc_lite.html");
+    // Newer releases have a page of another name that connects by itself.
+    let lite = files.join("vnc_lite.html");
+    if file == "vnc_auto.html" && tokio::fs::try_exists(&lite).await.unwrap_or(false) {
+        path = lite;
     }
     let bytes = tokio::fs::read(&path).await.map_err(|_| missing())?;
     let kind = match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {

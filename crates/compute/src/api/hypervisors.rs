@@ -137,8 +137,8 @@ async fn with_servers(compute: &Compute, nodes: &[Node], shown: &mut [Value], al
     for (view, node) in shown.iter_mut().zip(nodes) {
         let here: Vec<Value> = servers
             .iter()
-            .filter(|(host, _, _)| *host == node.host)
-            .map(|(_, uuid, name)| json!({"uuid": uuid, "name": name}))
+            .filter(|server| server.host == node.host)
+            .map(|server| json!({"uuid": server.id, "name": server.name}))
             .collect();
         if always || !here.is_empty() {
             view["servers"] = json!(here);

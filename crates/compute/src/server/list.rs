@@ -91,7 +91,7 @@ impl Compute {
             changed_before: if version >= Microversion(2, 66) { time(query, "changes-before")? } else { None },
             ..Filter::default()
         };
-        scope(caller, admin, query, &mut filter)?;
+        scope(caller, query, &mut filter)?;
         if filter.changed_since.is_some() || filter.changed_before.is_some() {
             filter.deleted = None;
         }
@@ -134,16 +134,12 @@ impl Compute {
     }
 }
 
-/// Whose servers: the caller's project's, or for administrators who ask so everybody's.
-fn scope(caller: &Caller, admin: bool, query: &Query, filter: &mut Filter) -> Result<()> {
-    let everybody = query.flag("all_tenants")?.unwrap_or(false);
-    let asked = query.get("project_id").or_else(|| query.get("tenant_id"));
-    if everybody {
+/// Whose servers: the caller's project's, or for administrators who ask so everybody's or those of one project.
+fn scope(caller: &Caller, query: &Query, filter: &mut Filter) -> Result<()> {
+    if query.flag("all_tenants")?.unwrap_or(false) {
         let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
         caller.allow("os_compute_api:servers:index:get_all_tenants", &target)?;
-        filter.project_id = asked.map(str::to_owned);
-    } else if admin && asked.is_some() {
-        filter.project_id = asked.map(str::to_owned);
+        filter.project_id = query.get("project_id").or_else(|| query.get("tenant_id")).map(str::to_owned);
     } else {
         filter.project_id = Some(caller.project_id()?.to_owned());
     }

@@ -154,6 +154,8 @@ pub(crate) struct Edit {
     pub(crate) access_ipv4: Option<String>,
     pub(crate) access_ipv6: Option<String>,
     pub(crate) disk_config: Option<String>,
+    /// The zone in which the server has to stay; empty for any.
+    pub(crate) asked_zone: Option<String>,
 }
 
 /// Writes what a user changed.
@@ -166,6 +168,7 @@ pub(crate) async fn server_edit(tx: &mut Tx, id: &str, edit: &Edit, now: Timesta
         (", access_ipv4 = ", &edit.access_ipv4),
         (", access_ipv6 = ", &edit.access_ipv6),
         (", disk_config = ", &edit.disk_config),
+        (", asked_zone = ", &edit.asked_zone),
     ] {
         if let Some(text) = text {
             update.push(column).push_bind(text);
@@ -215,4 +218,17 @@ pub(crate) async fn servers_of_host(db: &Db, host: &str) -> Result<Vec<Placed>> 
     .bind(host)
     .all(db)
     .await
+}
+
+db::row! {
+    /// A server and the node that it is on.
+    #[derive(Debug, Clone)]
+    pub(crate) struct OnNode { pub(crate) host: String, pub(crate) id: String, pub(crate) name: String }
+}
+
+/// The servers of several nodes, oldest first.
+pub(crate) async fn servers_of_hosts(db: &Db, hosts: &[&str]) -> Result<Vec<OnNode>> {
+    let mut select = sql("SELECT host, id, name FROM servers WHERE deleted_at IS NULL AND host IN ");
+    select.push_list(hosts.iter().copied()).push(" ORDER BY number");
+    select.all(db).await
 }

@@ -1,10 +1,13 @@
 //! Choosing a node for a new server and claiming what it takes there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ::work::{Failure, Progress, Step};
 use async_trait::async_trait;
-use placement::{CandidateRequest, Claim, Summary, Use};
+use jiff::SignedDuration;
+use placement::{CandidateRequest, Claim, Group, Stock, Summary};
 
 use super::create::{ServerCreate, task_set};
 use super::{failure, retry};
@@ -12,6 +15,9 @@ use crate::nodes;
 use crate::scheduler::{self, Capacity, Node, Request};
 use crate::server::Server;
 use crate::{Compute, store};
+
+/// How long the first server of a cloud waits for the first node: libvirt looks at QEMU for seconds when it is new.
+const FIRST_NODE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Chooses a node and claims it.
 pub(super) struct Place;
@@ -31,10 +37,14 @@ impl Step<ServerCreate> for Place {
         let wanted = wanted(&server);
         let request = request(&server, &wanted, operation.excluded.clone());
         let known = compute.nodes().await.map_err(failure)?;
-        let candidates = placement.candidates(&wanted).await.map_err(failure)?;
-        let summaries: BTreeMap<String, Summary> =
-            candidates.into_iter().map(|candidate| (candidate.provider_id, candidate.summary)).collect();
-        let seen = compute.seen(&known, &summaries, false);
+        let age = compute.runtime().clock.now().duration_since(server.created_at);
+        if known.is_empty() && age < FIRST_NODE {
+            let reason = "no compute node has reported yet".to_owned();
+            return Err(Failure::Wait { reason, after: Duration::from_millis(250) });
+        }
+        let search = CandidateRequest::unnamed(wanted.clone());
+        let candidates = placement.candidates(&search).await.map_err(failure)?;
+        let seen = compute.seen(&known, candidates.into_iter().map(|candidate| candidate.root), false);
         let Ok(best) = scheduler::select(&seen, &request, compute.options().multipliers) else {
             return Err(refuse(compute, operation, &known, &request).await?);
         };
@@ -74,7 +84,7 @@ async fn refuse(
 ) -> Result<Failure, Failure> {
     let ids: Vec<String> = known.iter().map(|node| node.id.clone()).collect();
     let summaries = compute.0.deps.placement.provider_summaries(&ids).await.map_err(failure)?;
-    let all = compute.seen(known, &summaries, true);
+    let all = compute.seen(known, summaries.into_iter(), true);
     let Err(refusal) = scheduler::select(&all, request, compute.options().multipliers) else {
         return Ok(Failure::Retry("The hosts changed while one was chosen.".to_owned()));
     };
@@ -87,35 +97,35 @@ async fn refuse(
 }
 
 /// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits.
-fn wanted(server: &Server) -> CandidateRequest {
+fn wanted(server: &Server) -> Group {
     let flavor = &server.flavor.0;
     let mut resources = BTreeMap::from([
         ("VCPU".to_owned(), flavor.vcpus),
         ("MEMORY_MB".to_owned(), flavor.memory_mb),
         ("DISK_GB".to_owned(), flavor.disk_gb()),
     ]);
-    let mut request = CandidateRequest::default();
+    let mut group = Group::default();
     for (key, value) in &flavor.extra_specs {
         if let Some(class) = key.strip_prefix("resources:") {
             resources.insert(class.to_owned(), value.parse().unwrap_or(0));
         } else if let Some(name) = key.strip_prefix("trait:") {
             match value.as_str() {
-                "required" => request.required.push(name.to_owned()),
-                "forbidden" => request.forbidden.push(name.to_owned()),
+                "required" => group.required.push(BTreeSet::from([name.to_owned()])),
+                "forbidden" => drop(group.forbidden.insert(name.to_owned())),
                 _ => {}
             }
         }
     }
     for (key, value) in &server.image.0.properties {
         if let (Some(name), "required") = (key.strip_prefix("trait:"), value.as_str()) {
-            request.required.push(name.to_owned());
+            group.required.push(BTreeSet::from([name.to_owned()]));
         }
     }
     resources.retain(|_, amount| *amount > 0);
-    CandidateRequest { resources, ..request }
+    Group { resources, ..group }
 }
 
-fn request(server: &Server, wanted: &CandidateRequest, excluded: Vec<String>) -> Request {
+fn request(server: &Server, wanted: &Group, excluded: Vec<String>) -> Request {
     let amount = |class: &str| wanted.resources.get(class).copied().unwrap_or(0);
     Request {
         zone: server.asked_zone.clone(),
@@ -126,8 +136,8 @@ fn request(server: &Server, wanted: &CandidateRequest, excluded: Vec<String>) ->
         vcpus: amount("VCPU"),
         memory_mb: amount("MEMORY_MB"),
         disk_gb: amount("DISK_GB"),
-        required_traits: wanted.required.clone(),
-        forbidden_traits: wanted.forbidden.clone(),
+        required_traits: wanted.required.iter().flatten().cloned().collect(),
+        forbidden_traits: wanted.forbidden.iter().cloned().collect(),
     }
 }
 
@@ -143,14 +153,19 @@ fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -
 
 impl Compute {
     /// The nodes as the scheduler sees them; those without a summary are left out unless `all`.
-    fn seen(&self, known: &[nodes::Node], summaries: &BTreeMap<String, Summary>, all: bool) -> Vec<Node> {
-        let nobody = Summary::default();
+    fn seen(&self, known: &[nodes::Node], summaries: impl Iterator<Item = Arc<Summary>>, all: bool) -> Vec<Node> {
+        let summaries: HashMap<String, Arc<Summary>> =
+            summaries.map(|summary| (summary.provider.id.clone(), summary)).collect();
         let seen = known.iter().filter_map(|node| {
-            let summary = summaries.get(&node.id).or(all.then_some(&nobody))?;
+            let summary = summaries.get(&node.id);
+            if summary.is_none() && !all {
+                return None;
+            }
             let capacity = |class: &str| {
-                let Use { capacity, used } = summary.resources.get(class).copied()?;
+                let Stock { capacity, used, .. } = summary?.resources.get(class).copied()?;
                 Some(Capacity { total: capacity, used })
             };
+            let traits = summary.iter().flat_map(|summary| &summary.traits).chain(&node.traits.0);
             Some(Node {
                 id: node.id.clone(),
                 host: node.host.clone(),
@@ -160,7 +175,7 @@ impl Compute {
                 hypervisor_type: node.hypervisor_type.clone(),
                 hypervisor_version: node.hypervisor_version,
                 architecture: architecture(&node.cpu_info),
-                traits: summary.traits.iter().chain(&node.traits.0).cloned().collect(),
+                traits: traits.cloned().collect(),
                 vcpus: capacity("VCPU").unwrap_or_default(),
                 memory_mb: capacity("MEMORY_MB").unwrap_or_default(),
                 disk_gb: capacity("DISK_GB").unwrap_or_default(),

@@ -40,14 +40,22 @@ async fn bytes_pass_both_ways_for_the_holder_of_the_token() {
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new().nest("/console", fleet.compute.console_router());
+    let router = Router::new()
+        .nest("/console", fleet.compute.console_router())
+        .route("/", axum::routing::any_service(fleet.compute.console_router()));
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
     let own = format!("http://{address}");
 
-    let (_, head) = upgrade(address, "/console/websockify?token=guessed", &own).await;
+    let (mut refused, head) = upgrade(address, "/console/websockify?token=guessed", &own).await;
     assert!(head.starts_with("HTTP/1.1 401"), "{head}");
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(5), refused.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert!(rest.is_empty(), "the connection ends, and no body is taken for frames");
     let (_, head) = upgrade(address, &format!("/console/websockify?token={token}"), "http://evil").await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+    let (_, head) = upgrade(address, &format!("/?token={token}"), &own).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "as older pages of noVNC ask: {head}");
+    drop(node.accept().await.unwrap());
     let (mut browser, head) = upgrade(address, &format!("/console/vnc_auto.html?token={token}"), &own).await;
     assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     assert!(head.to_lowercase().contains("sec-websocket-protocol: binary"), "{head}");

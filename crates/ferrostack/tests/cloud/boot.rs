@@ -16,6 +16,10 @@ async fn boots_and_leaves_nothing(cloud: TestCloud) {
     assert_eq!(active["server"]["status"], "ACTIVE", "{active}");
     assert_eq!(active["server"]["addresses"]["net"][0]["version"], 4);
 
+    let admin = cloud.admin.clone().with_header("openstack-api-version", "compute 2.104").unwrap();
+    let nodes = admin.get("/compute/v2.1/os-hypervisors?with_servers=true").await.unwrap();
+    assert_eq!(nodes["hypervisors"][0]["servers"], json!([{"uuid": id(&made["server"]), "name": "one"}]));
+
     let actions = expect(&tenant.member, 200, Method::GET, &format!("{server}/os-instance-actions"), None).await;
     assert_eq!(actions["instanceActions"][0]["action"], "create");
 

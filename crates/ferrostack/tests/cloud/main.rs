@@ -7,6 +7,7 @@ mod boot;
 mod bus;
 mod crash;
 mod fixture;
+mod queries;
 mod quota;
 mod scopes;
 mod sql;

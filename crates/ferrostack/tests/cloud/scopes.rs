@@ -46,7 +46,7 @@ async fn a_token_of_another_scope_is_refused_by_every_service() {
     for (path, rule) in [
         ("/compute/v2.1/os-services", "os_compute_api:os-services:list"),
         ("/compute/v2.1/os-hypervisors", "os_compute_api:os-hypervisors:list"),
-        ("/network/v2.0/agents", "get_agent"),
+        ("/network/v2.0/network-ip-availabilities", "get_network_ip_availability"),
         ("/placement/resource_providers", "placement:resource_providers:list"),
         ("/image/v2/images", "get_images"),
     ] {

@@ -1,5 +1,7 @@
 //! Images: their records.
 
+use std::collections::BTreeMap;
+
 use api::{Error, Json, Links, Query, Result, time};
 use axum::Router;
 use axum::extract::{Path, State};
@@ -8,7 +10,8 @@ use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, header};
 use identity::Caller;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{Image, ImageInfo, patch};
 
@@ -20,47 +23,83 @@ pub(super) fn routes() -> Router<Image> {
         .route("/v2/images/{id}/actions/reactivate", post(image_reactivate))
 }
 
-fn shape(image: &ImageInfo) -> Value {
-    let mut shape: Map<String, Value> =
-        image.properties.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-    let fields = json!({
-        "id": image.id,
-        "name": image.name,
-        "owner": image.owner,
-        "visibility": image.visibility.as_str(),
-        "status": image.status.as_str(),
-        "disk_format": image.disk_format,
-        "container_format": image.container_format,
-        "size": image.size,
-        "virtual_size": image.virtual_size,
-        "checksum": image.checksum,
-        "os_hash_algo": image.os_hash_value.as_ref().map(|_| "sha512"),
-        "os_hash_value": image.os_hash_value,
-        "min_disk": image.min_disk,
-        "min_ram": image.min_ram,
-        "protected": image.protected,
-        "os_hidden": image.os_hidden,
-        "tags": image.tags,
-        "created_at": time::seconds(image.created_at),
-        "updated_at": time::seconds(image.updated_at),
-        "self": format!("/v2/images/{}", image.id),
-        "file": format!("/v2/images/{}/file", image.id),
-        "schema": "/v2/schemas/image",
-    });
-    if let Value::Object(fields) = fields {
-        shape.extend(fields);
-    }
-    Value::Object(shape)
+/// An image as users see it: its own fields, and its properties beside them.
+#[derive(Serialize)]
+struct Shape<'a> {
+    id: &'a str,
+    name: Option<&'a str>,
+    owner: &'a str,
+    visibility: &'a str,
+    status: &'a str,
+    disk_format: Option<&'a str>,
+    container_format: Option<&'a str>,
+    size: Option<i64>,
+    virtual_size: Option<i64>,
+    checksum: Option<&'a str>,
+    os_hash_algo: Option<&'a str>,
+    os_hash_value: Option<&'a str>,
+    min_disk: i64,
+    min_ram: i64,
+    protected: bool,
+    os_hidden: bool,
+    tags: &'a [String],
+    created_at: String,
+    updated_at: String,
+    #[serde(rename = "self")]
+    own: String,
+    file: String,
+    schema: &'a str,
+    #[serde(flatten)]
+    properties: &'a BTreeMap<String, String>,
 }
 
-async fn image_list(State(image): State<Image>, caller: Caller, query: Query) -> Result<Json<Value>> {
-    let (images, more) = image.image_list(&caller, &query).await?;
-    let shapes: Vec<Value> = images.iter().map(shape).collect();
-    let mut answer = json!({"images": shapes, "first": link(&query, None), "schema": "/v2/schemas/images"});
-    if let Some(last) = images.last().filter(|_| more) {
-        answer["next"] = json!(link(&query, Some(&last.id)));
+fn shape(image: &ImageInfo) -> Shape<'_> {
+    Shape {
+        id: &image.id,
+        name: image.name.as_deref(),
+        owner: &image.owner,
+        visibility: image.visibility.as_str(),
+        status: image.status.as_str(),
+        disk_format: image.disk_format.as_deref(),
+        container_format: image.container_format.as_deref(),
+        size: image.size,
+        virtual_size: image.virtual_size,
+        checksum: image.checksum.as_deref(),
+        os_hash_algo: image.os_hash_value.as_ref().map(|_| "sha512"),
+        os_hash_value: image.os_hash_value.as_deref(),
+        min_disk: image.min_disk,
+        min_ram: image.min_ram,
+        protected: image.protected,
+        os_hidden: image.os_hidden,
+        tags: &image.tags,
+        created_at: time::seconds(image.created_at),
+        updated_at: time::seconds(image.updated_at),
+        own: format!("/v2/images/{}", image.id),
+        file: format!("/v2/images/{}/file", image.id),
+        schema: "/v2/schemas/image",
+        properties: &image.properties,
     }
-    Ok(Json(answer))
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    images: Vec<Shape<'a>>,
+    first: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    schema: &'a str,
+}
+
+async fn image_list(State(image): State<Image>, caller: Caller, query: Query) -> Result<Response> {
+    let (images, more) = image.image_list(&caller, &query).await?;
+    let last = images.last().filter(|_| more);
+    Ok(Json(Page {
+        images: images.iter().map(shape).collect(),
+        first: link(&query, None),
+        next: last.map(|last| link(&query, Some(&last.id))),
+        schema: "/v2/schemas/images",
+    })
+    .into_response())
 }
 
 /// The address of the page behind `marker`, with the same filters.
@@ -90,8 +129,8 @@ async fn image_create(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shape(&made))).into_response())
 }
 
-async fn image_show(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
-    Ok(Json(shape(&image.image_visible(&caller, &id).await?)))
+async fn image_show(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
+    Ok(Json(shape(&image.image_visible(&caller, &id).await?)).into_response())
 }
 
 async fn image_update(
@@ -100,11 +139,11 @@ async fn image_update(
     Path(id): Path<String>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> Result<Json<Value>> {
+) -> Result<Response> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.ok_or_else(|| Error::bad_request("The body needs a Content-Type."))?;
     let operations = patch::parse(content_type, &body)?;
-    Ok(Json(shape(&image.image_update(&caller, &id, &operations).await?)))
+    Ok(Json(shape(&image.image_update(&caller, &id, &operations).await?)).into_response())
 }
 
 async fn image_delete(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode> {

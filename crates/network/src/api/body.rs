@@ -4,8 +4,9 @@ use api::{Error, Json, Links, Page, Query, Result};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::Network;
@@ -141,21 +142,15 @@ pub(super) struct List<'a> {
 impl List<'_> {
     /// The answer with these items; the ids are those of the first and the last.
     pub(super) fn answer<T: Serialize>(&self, views: &[T], ids: Option<(&str, &str)>) -> Result<Response> {
-        let mut body = Map::new();
-        let mut items = serde_json::to_value(views).map_err(Error::internal)?;
-        if let Value::Array(all) = &mut items
-            && self.query.get("fields").is_some()
-        {
-            for item in all {
-                *item = select(item.take(), self.query);
-            }
-        }
-        body.insert(self.names.to_owned(), items);
         let links = self.page_links(views.len(), ids);
-        if !links.is_empty() {
-            body.insert(format!("{}_links", self.names), Value::Array(links));
+        if self.query.get("fields").is_none() {
+            return Ok(Json(Items { names: self.names, views, links }).into_response());
         }
-        Ok(Json(Value::Object(body)).into_response())
+        let mut selected = Vec::new();
+        for view in views {
+            selected.push(select(serde_json::to_value(view).map_err(Error::internal)?, self.query));
+        }
+        Ok(Json(Items { names: self.names, views: &selected, links }).into_response())
     }
 
     fn page_links(&self, count: usize, ids: Option<(&str, &str)>) -> Vec<Value> {
@@ -188,6 +183,24 @@ impl List<'_> {
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// A list under its name, and the links to the pages around it if there are any.
+struct Items<'a, T> {
+    names: &'a str,
+    views: &'a [T],
+    links: Vec<Value>,
+}
+
+impl<T: Serialize> Serialize for Items<'_, T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut body = to.serialize_map(None)?;
+        body.serialize_entry(self.names, self.views)?;
+        if !self.links.is_empty() {
+            body.serialize_entry(&format!("{}_links", self.names), &self.links)?;
+        }
+        body.end()
+    }
 }
 
 /// The ids at both ends of a list.

@@ -99,7 +99,8 @@ fn admin(caller: &Caller) -> bool {
 pub(super) async fn list(State(x): State<Network>, caller: Caller, links: Links, query: Query) -> Result<Response> {
     let page = body::page(&x, &query)?;
     let items = x.port_list(&caller, &query, &page).await?;
-    let views: Vec<View<'_>> = items.iter().map(|item| view(&x, admin(&caller), item)).collect();
+    let admin = admin(&caller);
+    let views: Vec<View<'_>> = items.iter().map(|item| view(&x, admin, item)).collect();
     let list = List { names: "ports", path: "ports", query: &query, page: &page, links: &links };
     list.answer(&views, body::ends(&items, |item| &item.standard))
 }
@@ -117,7 +118,8 @@ pub(super) async fn show(
 pub(super) async fn create(State(x): State<Network>, caller: Caller, Json(body): Body) -> Result<Response> {
     let (creates, several) = body::creates(body, "port", "ports")?;
     let items = x.port_create(&caller, creates).await?;
-    let views: Vec<View<'_>> = items.iter().map(|item| view(&x, admin(&caller), item)).collect();
+    let admin = admin(&caller);
+    let views: Vec<View<'_>> = items.iter().map(|item| view(&x, admin, item)).collect();
     body::created("port", "ports", &views, several)
 }
 

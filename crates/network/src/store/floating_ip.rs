@@ -61,6 +61,11 @@ pub(crate) async fn of_ports(on: impl Into<On<'_>>, port_ids: &[String]) -> Resu
     by_ids(on.into(), "network_floating_ips", "port_id", port_ids).await
 }
 
+/// The floating IPs of an external network, without tags.
+pub(crate) async fn of_network(on: impl Into<On<'_>>, network_id: &str) -> Result<Vec<FloatingIp>> {
+    by_ids(on.into(), "network_floating_ips", "network_id", &[network_id.to_owned()]).await
+}
+
 /// The floating IPs that lead through routers, without tags.
 pub(crate) async fn of_routers(on: impl Into<On<'_>>, router_ids: &[String]) -> Result<Vec<FloatingIp>> {
     by_ids(on.into(), "network_floating_ips", "router_id", router_ids).await

@@ -16,6 +16,8 @@ pub(crate) enum Filter {
     Bool(&'static str),
     /// A condition in which `?` stands for the list of values.
     Any(&'static str),
+    /// A condition in which `?` stands for one value; it has to hold for any of them.
+    Each(&'static str),
 }
 
 /// What can be asked of a table.
@@ -143,7 +145,9 @@ fn parts_push(statement: &mut Sql, table: &Table, name: &str, values: &[&str]) -
     }
     for (part, values) in parts {
         let Some((_, filter)) = table.filters.iter().find(|(known, _)| *known == part) else {
-            return Err(Error::bad_request(format!("Filter {name} by subnet_id=... or ip_address=....")));
+            return Err(Error::bad_request(format!(
+                "Filter {name} by subnet_id=..., ip_address=... or ip_address_substr=...."
+            )));
         };
         filter_push(statement, *filter, &part, &values)?;
     }
@@ -172,6 +176,15 @@ fn filter_push(statement: &mut Sql, filter: Filter, name: &str, values: &[&str])
             push_condition(statement, condition, |s| {
                 s.push_list(values.to_vec());
             });
+        }
+        Filter::Each(condition) => {
+            for (index, value) in values.iter().enumerate() {
+                statement.push(if index == 0 { " AND (" } else { " OR " });
+                push_condition(statement, condition, |s| {
+                    s.push_bind(*value);
+                });
+            }
+            statement.push(")");
         }
     }
     Ok(())

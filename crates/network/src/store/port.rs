@@ -27,9 +27,15 @@ pub(crate) const TABLE: Table = Table {
             "security_groups_id",
             Filter::Any("id IN (SELECT port_id FROM network_port_groups WHERE security_group_id IN ?)"),
         ),
-        // `fixed_ips=subnet_id=..` and `fixed_ips=ip_address=..` are rewritten to these.
+        // `fixed_ips=subnet_id=..` and so on are rewritten to these.
         ("fixed_ips:subnet_id", Filter::Any("id IN (SELECT port_id FROM network_addresses WHERE subnet_id IN ?)")),
         ("fixed_ips:ip_address", Filter::Any("id IN (SELECT port_id FROM network_addresses WHERE ip_address IN ?)")),
+        (
+            "fixed_ips:ip_address_substr",
+            Filter::Each(
+                "id IN (SELECT port_id FROM network_addresses WHERE REPLACE(ip_address, ?, '') <> ip_address)",
+            ),
+        ),
     ],
     sorts: &[
         ("network_id", "network_id"),

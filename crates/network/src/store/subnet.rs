@@ -157,11 +157,14 @@ pub(crate) async fn overlapping(tx: &mut Tx, network_id: &str, cidr: IpNet) -> R
     .await
 }
 
-/// A port, not of the service's own, that has an address of the subnet.
-pub(crate) async fn user(tx: &mut Tx, subnet_id: &str) -> Result<Option<String>> {
+/// A port, not of the service's own, that has an address of the subnet. An address that the port made for itself holds
+/// nobody up, except that of a router.
+pub(crate) async fn user(tx: &mut Tx, subnet: &Subnet) -> Result<Option<String>> {
     sql("SELECT a.port_id FROM network_addresses a JOIN network_ports p ON p.id = a.port_id
-         WHERE a.subnet_id = $1 AND p.device_owner NOT IN ('network:dhcp', 'network:distributed') LIMIT 1")
-    .bind(subnet_id)
+         WHERE a.subnet_id = $1 AND p.device_owner NOT IN ('network:dhcp', 'network:distributed')
+         AND ($2 OR p.device_owner LIKE 'network:router_%') LIMIT 1")
+    .bind(&subnet.standard.id)
+    .bind(!subnet.is_auto_address())
     .optional(tx)
     .await
 }

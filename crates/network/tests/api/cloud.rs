@@ -25,14 +25,22 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    pub async fn new() -> Self {
+    /// One over SQLite, one over PostgreSQL.
+    pub async fn on_each_engine() -> [Self; 2] {
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::open(&db::Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
+        let sqlite = db::Options::Sqlite(dir.path().join("test.db"));
+        let postgres = db::Options::Postgres(db::testing::postgres_database().await);
+        [Self::over(sqlite, dir).await, Self::over(postgres, tempfile::tempdir().unwrap()).await]
+    }
+
+    async fn over(database: db::Options, dir: tempfile::TempDir) -> Self {
+        let db = Db::open(&database).await.unwrap();
         let migrations: Vec<db::Migration> = identity::MIGRATIONS.iter().chain(network::MIGRATIONS).copied().collect();
         db.migrate(&migrations).await.unwrap();
         let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES, network::RULES]).unwrap());
         let runtime = Runtime::default();
-        let options = identity::Options { bcrypt_rounds: 4, ..identity::Options::new(dir.path().join("keys")) };
+        let mut options = identity::Options::new(dir.path().join("keys"));
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), runtime.clone(), policy, options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".to_owned(),

@@ -53,7 +53,8 @@ struct Resources {
 }
 
 impl AllocationsBody {
-    fn claim(self, consumer_id: &str, version: Microversion) -> Result<(Claim, Generation)> {
+    /// What this is for a consumer.
+    pub(super) fn claim(self, consumer_id: &str, version: Microversion) -> Result<(Claim, Generation)> {
         uuid_check(consumer_id)?;
         let is_list = matches!(self.allocations, Held::List(_));
         if is_list != (version < Microversion(1, 12)) {

@@ -1,24 +1,31 @@
-//! The query parameters that say what a provider must have: resources, required, member_of, in_tree, limit.
+//! The query parameters that say what providers must have: `resources`, `required`, `member_of` and `in_tree`, each for
+//! the unnamed group or, with the group's name behind it, for a named one; and those for the whole request.
 
-use ::api::{Error, Kind, Microversion, Query, Result};
+use std::collections::BTreeSet;
+
+use ::api::{Error, Microversion, Query, Result};
 
 use super::uuid_check;
-use crate::CandidateRequest;
 use crate::error::bad_query;
+use crate::{CandidateRequest, Group};
 
-/// Refuses parameters that are unknown in that microversion, and those of granular groups with a reason.
-pub(super) fn known(query: &Query, version: Microversion, known: &[(&str, u16)]) -> Result<()> {
+/// What may be asked of each group.
+const KINDS: [&str; 4] = ["resources", "required", "member_of", "in_tree"];
+
+/// Refuses parameters that are unknown in that microversion.
+pub(super) fn known(query: &Query, version: Microversion, known: &[(&str, u16)], grouped: bool) -> Result<()> {
     for (name, _) in query.iter() {
-        match known.iter().find(|(other, _)| *other == name) {
+        let plain = match split(name) {
+            Some((kind, suffix)) if grouped && !suffix.is_empty() => {
+                suffix_check(name, suffix, version)?;
+                kind
+            }
+            _ => name,
+        };
+        match known.iter().find(|(other, _)| *other == plain) {
             Some((_, minor)) if version >= Microversion(1, *minor) => {}
             Some((_, minor)) => {
                 return Err(bad_query(format!("The parameter {name} needs microversion 1.{minor} or newer.")));
-            }
-            None if is_granular(name) => {
-                return Err(Error::new(
-                    Kind::NotImplemented,
-                    format!("Numbered and named request groups ({name}) are not served yet; ask in one group."),
-                ));
             }
             None => return Err(bad_query(format!("Invalid query string parameter: {name} is not known."))),
         }
@@ -26,97 +33,212 @@ pub(super) fn known(query: &Query, version: Microversion, known: &[(&str, u16)])
     Ok(())
 }
 
-fn is_granular(name: &str) -> bool {
-    let kinds = ["resources", "required", "member_of", "in_tree"];
-    ["group_policy", "root_required", "same_subtree"].contains(&name)
-        || kinds.iter().any(|kind| name.strip_prefix(kind).is_some_and(|suffix| !suffix.is_empty()))
+/// What is asked, and of which group.
+fn split(name: &str) -> Option<(&str, &str)> {
+    KINDS.iter().find_map(|kind| Some((*kind, name.strip_prefix(kind)?)))
 }
 
-/// Reads the parameters into one request.
-pub(super) fn parse(query: &Query, version: Microversion) -> Result<CandidateRequest> {
-    let mut request = CandidateRequest::default();
-    if let Some(resources) = query.get("resources") {
-        for pair in resources.split(',') {
-            let parsed =
-                pair.split_once(':').and_then(|(class, n)| Some((class.trim(), n.trim().parse::<i64>().ok()?)));
-            let Some((class, amount)) = parsed.filter(|(class, n)| !class.is_empty() && (1..1 << 31).contains(n))
-            else {
-                return Err(bad_query(format!(
-                    "Badly formed resources parameter: \"{pair}\" must be CLASS:AMOUNT with an amount of at least 1."
-                )));
-            };
-            if request.resources.insert(class.to_owned(), amount).is_some() {
-                return Err(bad_query(format!("The class {class} is asked for twice; add the amounts up.")));
-            }
+/// Groups have numbers since 1.25, and names since 1.33.
+fn suffix_check(name: &str, suffix: &str, version: Microversion) -> Result<()> {
+    let is_number = !suffix.starts_with('0') && suffix.bytes().all(|byte| byte.is_ascii_digit());
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let is_name = suffix.len() <= 64 && suffix.bytes().all(named);
+    if (is_number && version >= Microversion(1, 25)) || (is_name && version >= Microversion(1, 33)) {
+        return Ok(());
+    }
+    Err(bad_query(format!(
+        "Invalid query string parameter: {name}. A group is a number from microversion 1.25 on, and up to 64 letters, \
+         digits, _ and - from 1.33 on."
+    )))
+}
+
+/// Reads what is asked of all groups and of the whole request.
+pub(super) fn request(query: &Query, version: Microversion) -> Result<CandidateRequest> {
+    let mut request = CandidateRequest { flat: version < Microversion(1, 29), ..CandidateRequest::default() };
+    for (_, suffix) in query.iter().filter_map(|(name, _)| split(name)) {
+        if !request.groups.contains_key(suffix) {
+            request.groups.insert(suffix.to_owned(), group(query, version, suffix)?);
         }
     }
-    parse_traits(query, version, &mut request)?;
-    parse_aggregates(query, version, &mut request)?;
-    request.in_tree = query.get("in_tree").map(str::to_owned);
-    request.in_tree.iter().try_for_each(|id| uuid_check(id))?;
-    request.limit = query.number("limit")?;
-    if request.limit.is_some_and(|limit| limit < 1) {
-        return Err(bad_query("limit must be at least 1.".to_owned()));
+    request.limit = limit(query)?;
+    request.isolate = match query.get("group_policy") {
+        Some("isolate") => true,
+        Some("none") => false,
+        Some(_) => return Err(bad_query("group_policy must be none or isolate.".to_owned())),
+        None if request.groups.keys().filter(|name| !name.is_empty()).count() > 1 => {
+            return Err(bad_query(
+                "The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter; \
+                 give none or isolate."
+                    .to_owned(),
+            ));
+        }
+        None => false,
+    };
+    roots(query, &mut request)?;
+    for value in query.all("same_subtree") {
+        let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+        if names.contains("") {
+            return Err(bad_query(
+                "same_subtree must name groups; the unnamed group cannot be one of them.".to_owned(),
+            ));
+        }
+        request.same_subtree.push(names);
     }
+    groups_check(&request, version)?;
     Ok(request)
 }
 
-fn parse_traits(query: &Query, version: Microversion, request: &mut CandidateRequest) -> Result<()> {
+fn limit(query: &Query) -> Result<Option<usize>> {
+    let wrong = || bad_query("limit must be a whole number of at least 1.".to_owned());
+    let number = |text: &str| text.parse().ok().filter(|limit| *limit > 0).ok_or_else(wrong);
+    query.get("limit").map(number).transpose()
+}
+
+fn roots(query: &Query, request: &mut CandidateRequest) -> Result<()> {
+    let values: Vec<&str> = query.all("root_required").collect();
+    let [value] = values.as_slice() else {
+        return if values.is_empty() {
+            Ok(())
+        } else {
+            Err(bad_query("Query parameter 'root_required' may be specified only once.".to_owned())
+                .with_code("placement.query.duplicate_key"))
+        };
+    };
+    for name in value.split(',').map(str::trim) {
+        match name.strip_prefix('!') {
+            Some(name) => request.root_forbidden.insert(name.to_owned()),
+            None => request.root_required.insert(name.to_owned()),
+        };
+    }
+    match request.root_required.intersection(&request.root_forbidden).next() {
+        None => Ok(()),
+        Some(both) => Err(bad_query(format!(
+            "Conflicting required and forbidden traits found in root_required: {both}; drop one of them."
+        ))),
+    }
+}
+
+/// Which groups may be without resources: none, but from 1.36 on those that a subtree names.
+fn groups_check(request: &CandidateRequest, version: Microversion) -> Result<()> {
+    let empty: Vec<&String> =
+        request.groups.iter().filter(|(_, group)| group.resources.is_empty()).map(|(name, _)| name).collect();
+    if empty.len() == request.groups.len() {
+        return Err(Error::bad_request(
+            "There must be at least one resources or resources[$S] parameter, such as resources=VCPU:1,MEMORY_MB:512.",
+        )
+        .with_code("placement.query.missing_value"));
+    }
+    let subtrees = || request.same_subtree.iter().flatten();
+    if let Some(name) = empty.iter().find(|name| !subtrees().any(|other| other == **name)) {
+        return Err(if version < Microversion(1, 36) {
+            bad_query(format!("All request groups must specify resources; the group \"{name}\" does not."))
+        } else {
+            bad_query(format!(
+                "Resourceless suffixed group request should be specified in `same_subtree` query param: bad group(s) - \
+                 {name}."
+            ))
+        });
+    }
+    match subtrees().find(|name| !request.groups.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(bad_query(format!(
+            "Real suffixes should be specified in `same_subtree`: {name} is the name of no group of this request."
+        ))),
+    }
+}
+
+/// Reads what is asked of one group; the unnamed one has an empty suffix.
+pub(super) fn group(query: &Query, version: Microversion, suffix: &str) -> Result<Group> {
+    let mut group = Group::default();
+    let name = |kind: &str| format!("{kind}{suffix}");
+    if let Some(resources) = query.get(&name("resources")) {
+        resources_read(resources, &mut group)?;
+    }
+    traits_read(query, version, &name("required"), &mut group)?;
+    aggregates_read(query, version, &name("member_of"), &mut group)?;
+    group.in_tree = query.get(&name("in_tree")).map(str::to_owned);
+    group.in_tree.iter().try_for_each(|id| uuid_check(id))?;
+    Ok(group)
+}
+
+fn resources_read(resources: &str, group: &mut Group) -> Result<()> {
+    for pair in resources.split(',') {
+        let parsed = pair.split_once(':').and_then(|(class, n)| Some((class.trim(), n.trim().parse::<i64>().ok()?)));
+        let Some((class, amount)) = parsed.filter(|(class, n)| !class.is_empty() && (1..1 << 31).contains(n)) else {
+            return Err(bad_query(format!(
+                "Badly formed resources parameter: \"{pair}\" must be CLASS:AMOUNT with an amount of at least 1."
+            )));
+        };
+        if group.resources.insert(class.to_owned(), amount).is_some() {
+            return Err(bad_query(format!("The class {class} is asked for twice; add the amounts up.")));
+        }
+    }
+    Ok(())
+}
+
+fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mut Group) -> Result<()> {
     let any_allowed = version >= Microversion(1, 39);
-    let values: Vec<&str> = query.all("required").collect();
+    let values: Vec<&str> = query.all(parameter).collect();
     if values.len() > 1 && !any_allowed {
-        return Err(bad_query(
-            "required may be given once before microversion 1.39; join traits by commas.".to_owned(),
-        ));
+        return Err(bad_query(format!(
+            "{parameter} may be given once before microversion 1.39; join traits by commas."
+        )));
     }
     for value in values {
         if let Some(names) = value.strip_prefix("in:").filter(|_| any_allowed) {
             if names.split(',').any(|name| name.is_empty() || name.starts_with('!')) {
                 return Err(bad_query(format!("\"in:{names}\" must be a list of traits, none of them forbidden.")));
             }
-            request.required_any.push(names.split(',').map(str::to_owned).collect());
+            group.required.push(names.split(',').map(str::to_owned).collect());
             continue;
         }
         for name in value.split(',').map(str::trim) {
             match name.strip_prefix('!').filter(|_| version >= Microversion(1, 22)) {
-                Some(forbidden) => request.forbidden.push(forbidden.to_owned()),
+                Some(forbidden) => drop(group.forbidden.insert(forbidden.to_owned())),
                 None if name.is_empty() || name.starts_with('!') => {
                     return Err(bad_query(format!(
                         "Invalid query string parameters: \"{value}\" must be a list of traits (forbidden ones, \
                          with ! before them, from microversion 1.22 on)."
                     )));
                 }
-                None => request.required.push(name.to_owned()),
+                None => group.required.push(BTreeSet::from([name.to_owned()])),
             }
         }
     }
-    if let Some(both) = request.required.iter().find(|name| request.forbidden.contains(*name)) {
-        return Err(bad_query(format!("The trait {both} is both required and forbidden; drop one of them.")));
+    match group.required.iter().find(|any| any.is_subset(&group.forbidden)) {
+        None => Ok(()),
+        Some(both) => {
+            let names: Vec<&str> = both.iter().map(String::as_str).collect();
+            Err(bad_query(format!(
+                "Conflicting required and forbidden traits found in the following traits keys: {parameter}: ({}); \
+                 drop one of them.",
+                names.join(", ")
+            )))
+        }
     }
-    Ok(())
 }
 
-fn parse_aggregates(query: &Query, version: Microversion, request: &mut CandidateRequest) -> Result<()> {
-    let values: Vec<&str> = query.all("member_of").collect();
+fn aggregates_read(query: &Query, version: Microversion, parameter: &str, group: &mut Group) -> Result<()> {
+    let values: Vec<&str> = query.all(parameter).collect();
     if values.len() > 1 && version < Microversion(1, 24) {
-        return Err(bad_query("member_of may be given several times only from microversion 1.24 on.".to_owned()));
+        return Err(bad_query(format!("{parameter} may be given several times only from microversion 1.24 on.")));
     }
     for value in values {
         let (forbidden, rest) = match value.strip_prefix('!').filter(|_| version >= Microversion(1, 32)) {
             Some(rest) => (true, rest),
             None => (false, value),
         };
-        let ids: Vec<String> = match rest.strip_prefix("in:") {
+        let ids: BTreeSet<String> = match rest.strip_prefix("in:") {
             Some(list) => list.split(',').map(str::to_owned).collect(),
-            None => vec![rest.to_owned()],
+            None => BTreeSet::from([rest.to_owned()]),
         };
         if ids.iter().any(|id| !::api::fields::is_uuid(id)) {
-            return Err(bad_query(format!("member_of must be a uuid or in:uuid,uuid, not \"{value}\".")));
+            return Err(bad_query(format!("{parameter} must be a uuid or in:uuid,uuid, not \"{value}\".")));
         }
         if forbidden {
-            request.forbidden_aggregates.extend(ids);
+            group.forbidden_aggregates.extend(ids);
         } else {
-            request.member_of.push(ids);
+            group.member_of.push(ids);
         }
     }
     Ok(())
@@ -126,14 +248,18 @@ fn parse_aggregates(query: &Query, version: Microversion, request: &mut Candidat
 mod tests {
     use super::*;
 
-    fn parsed(text: &str, minor: u16) -> Result<CandidateRequest> {
-        parse(&Query::parse(text), Microversion(1, minor))
+    fn parsed(text: &str, minor: u16) -> Result<Group> {
+        group(&Query::parse(text), Microversion(1, minor), "")
+    }
+
+    fn names(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     #[test]
     fn resources_are_class_and_amount() {
-        let request = parsed("resources=VCPU:2,MEMORY_MB:512", 10).unwrap();
-        assert_eq!(request.resources.get("VCPU"), Some(&2));
+        let group = parsed("resources=VCPU:2,MEMORY_MB:512", 10).unwrap();
+        assert_eq!(group.resources.get("VCPU"), Some(&2));
         for wrong in ["resources=VCPU", "resources=VCPU:0", "resources=:1", "resources=VCPU:1,VCPU:2", "resources="] {
             assert!(parsed(wrong, 10).is_err(), "{wrong}");
         }
@@ -141,21 +267,46 @@ mod tests {
 
     #[test]
     fn traits_may_be_required_forbidden_or_alternatives() {
-        let request = parsed("required=A,!B&required=in:C,D", 39).unwrap();
-        assert_eq!(request.required, ["A"]);
-        assert_eq!(request.forbidden, ["B"]);
-        assert_eq!(request.required_any, [["C", "D"]]);
+        let group = parsed("required=A,!B&required=in:C,D", 39).unwrap();
+        assert_eq!(group.required, [names(&["A"]), names(&["C", "D"])]);
+        assert_eq!(group.forbidden, names(&["B"]));
         assert!(parsed("required=A,!B", 21).is_err());
         assert!(parsed("required=A&required=B", 38).is_err());
         assert!(parsed("required=A,!A", 39).is_err());
         assert!(parsed("required=in:A,!B", 39).is_err());
+        assert!(parsed("required=in:A,B&required=!A,!B", 39).is_err());
     }
 
     #[test]
-    fn granular_groups_are_refused_by_name() {
-        let query = Query::parse("resources_COMPUTE=VCPU:1");
-        assert_eq!(known(&query, Microversion(1, 39), &[("resources", 0)]).unwrap_err().kind, Kind::NotImplemented);
-        let query = Query::parse("bogus=1");
-        assert_eq!(known(&query, Microversion(1, 39), &[("resources", 0)]).unwrap_err().kind, Kind::BadRequest);
+    fn groups_have_numbers_then_names() {
+        let wanted = [("resources", 10), ("group_policy", 25)];
+        let known = |text: &str, minor| known(&Query::parse(text), Microversion(1, minor), &wanted, true);
+        assert!(known("resources1=VCPU:1", 24).is_err());
+        assert!(known("resources1=VCPU:1", 25).is_ok());
+        assert!(known("resources01=VCPU:1", 25).is_err());
+        assert!(known("resources_NET=VCPU:1", 32).is_err());
+        assert!(known("resources_NET=VCPU:1", 33).is_ok());
+        assert!(known("resources.NET=VCPU:1", 33).is_err());
+        assert!(known("bogus=1", 39).is_err());
+    }
+
+    #[test]
+    fn a_request_must_make_sense_as_a_whole() {
+        let request = |text: &str, minor| request(&Query::parse(text), Microversion(1, minor));
+        let two = "resources1=VCPU:1&resources2=VCPU:1";
+        assert!(request(two, 25).is_err());
+        assert!(request(&format!("{two}&group_policy=maybe"), 25).is_err());
+        assert!(request(&format!("{two}&group_policy=isolate"), 25).unwrap().isolate);
+        assert!(request("resources=VCPU:1&required_X=A", 35).is_err());
+        assert!(request("resources=VCPU:1&required_X=A", 36).is_err());
+        assert!(request("resources_Y=VCPU:1&required_X=A&same_subtree=_X,_Y&group_policy=none", 36).is_ok());
+        assert!(request("required_X=A&same_subtree=_X", 36).is_err());
+        assert!(request("resources=VCPU:1&same_subtree=_X", 36).is_err());
+        assert!(request("resources_X=VCPU:1&same_subtree=_X,", 36).is_err());
+        assert!(request("resources=VCPU:1&root_required=A,!A", 36).is_err());
+        assert!(request("resources=VCPU:1&root_required=A&root_required=B", 36).is_err());
+        for wrong in ["0", "-1", "x", ""] {
+            assert!(request(&format!("resources=VCPU:1&limit={wrong}"), 36).is_err(), "{wrong}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::since;
 use crate::inventory::Inventories;
+use crate::reshape::Shape;
 use crate::{Inventory, Placement};
 
 #[derive(Deserialize)]
@@ -18,6 +19,18 @@ use crate::{Inventory, Placement};
 pub(super) struct InventoriesBody {
     resource_provider_generation: i64,
     inventories: BTreeMap<String, Inventory>,
+}
+
+impl InventoriesBody {
+    /// What this is for a provider that is to be reshaped.
+    pub(super) fn shape(self, provider_id: String, version: Microversion) -> Result<Shape> {
+        self.check(version)?;
+        Ok(Shape { provider_id, generation: self.resource_provider_generation, inventories: self.inventories })
+    }
+
+    fn check(&self, version: Microversion) -> Result<()> {
+        self.inventories.iter().try_for_each(|(class, inventory)| inventory.check(class, may_reserve_all(version)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -84,9 +97,7 @@ pub(super) async fn inventories_replace(
     Json(body): Json<InventoriesBody>,
 ) -> Result<Json<Value>> {
     caller.allow("placement:resource_providers:inventories:update", &Target::new())?;
-    for (class, inventory) in &body.inventories {
-        inventory.check(class, may_reserve_all(version))?;
-    }
+    body.check(version)?;
     let generation = Some(body.resource_provider_generation);
     Ok(Json(view(&placement.inventories_replace(&id, generation, &body.inventories).await?)))
 }

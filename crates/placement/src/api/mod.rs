@@ -7,6 +7,7 @@ mod classes;
 mod demand;
 mod inventories;
 mod providers;
+mod reshaper;
 mod traits;
 mod usages;
 
@@ -77,11 +78,12 @@ pub(crate) fn router(placement: Placement) -> Router {
                 .delete(allocations::allocations_delete),
         )
         .route("/allocation_candidates", get(candidates::candidate_list))
+        .route("/reshaper", post(reshaper::reshape))
         .route("/usages", get(usages::project_usages))
         .layer(from_fn_with_state(placement.clone(), freshness))
         .with_state(placement);
     let negotiation = Negotiation { service: "placement", legacy_header: None, min: OLDEST, max: NEWEST };
-    Service { prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
+    Service { kind: "placement", prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
 }
 
 async fn versions() -> Json<Value> {

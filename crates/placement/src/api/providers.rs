@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{PREFIX, demand, http_date, uuid_check};
 use crate::Placement;
-use crate::provider::Parent;
-use crate::store::provider::{Filter, Provider};
+use crate::provider::{Filter, Parent};
+use crate::store::provider::Provider;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,14 +40,14 @@ pub(super) async fn provider_list(
 ) -> Result<Json<Value>> {
     caller.allow("placement:resource_providers:list", &Target::new())?;
     let known = [("name", 0), ("uuid", 0), ("member_of", 3), ("resources", 4), ("in_tree", 14), ("required", 18)];
-    demand::known(&query, version, &known)?;
+    demand::known(&query, version, &known, false)?;
     let filter = Filter {
         name: query.get("name").map(str::to_owned),
         id: query.get("uuid").map(str::to_owned),
-        demand: demand::parse(&query, version)?,
+        group: demand::group(&query, version, "")?,
     };
     let found = placement.provider_list(&filter).await?;
-    let providers: Vec<Value> = found.iter().map(|provider| provider_view(provider, version)).collect();
+    let providers: Vec<Value> = found.iter().map(|summary| provider_view(&summary.provider, version)).collect();
     Ok(Json(json!({"resource_providers": providers})))
 }
 

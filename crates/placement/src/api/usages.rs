@@ -16,8 +16,7 @@ pub(super) async fn provider_usages(
 ) -> Result<Json<Value>> {
     caller.allow("placement:resource_providers:usages", &Target::new())?;
     let inventories = placement.inventories_of(&id).await?;
-    let usages: BTreeMap<&String, i64> =
-        inventories.held.iter().map(|(class, held)| (class, held.usage.used)).collect();
+    let usages: BTreeMap<&String, i64> = inventories.held.iter().map(|(class, held)| (class, held.used)).collect();
     Ok(Json(json!({"resource_provider_generation": inventories.generation, "usages": usages})))
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use db::{On, Result, Tx, sql};
 
-use crate::{Inventory, Use};
+use crate::Inventory;
 
 db::row! {
     struct Stored {
@@ -14,7 +14,6 @@ db::row! {
         max_unit: i64,
         step_size: i64,
         allocation_ratio: f64,
-        capacity: i64,
         used: i64,
     }
 }
@@ -23,7 +22,7 @@ db::row! {
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     pub(crate) inventory: Inventory,
-    pub(crate) usage: Use,
+    pub(crate) used: i64,
 }
 
 /// The inventories of providers, by provider and class, in one query.
@@ -31,8 +30,9 @@ pub(crate) async fn of(
     on: impl Into<On<'_>>,
     provider_ids: &[String],
 ) -> Result<BTreeMap<String, BTreeMap<String, Held>>> {
-    let mut query = sql("SELECT provider_id, class, total, reserved, min_unit, max_unit, step_size, allocation_ratio,
-        capacity, used FROM placement_inventories WHERE provider_id IN ");
+    let mut query =
+        sql("SELECT provider_id, class, total, reserved, min_unit, max_unit, step_size, allocation_ratio, used
+        FROM placement_inventories WHERE provider_id IN ");
     query.push_list(provider_ids);
     let rows: Vec<Stored> = query.all(on).await?;
     let mut found: BTreeMap<String, BTreeMap<String, Held>> = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(crate) async fn of(
             step_size: row.step_size,
             allocation_ratio: row.allocation_ratio,
         };
-        let held = Held { inventory, usage: Use { capacity: row.capacity, used: row.used } };
+        let held = Held { inventory, used: row.used };
         found.entry(row.provider_id).or_default().insert(row.class, held);
     }
     Ok(found)

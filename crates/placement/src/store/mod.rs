@@ -2,7 +2,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod allocation;
-pub(crate) mod candidate;
+pub(crate) mod change;
 pub(crate) mod inventory;
 pub(crate) mod names;
 pub(crate) mod provider;

@@ -1,44 +1,29 @@
 use std::collections::BTreeMap;
 
-use db::{Db, On, Result, Tx, sql};
+use db::{On, Result, Tx, sql};
 use jiff::Timestamp;
 
 db::row! {
     /// A resource provider.
     #[derive(Debug, Clone)]
-    pub(crate) struct Provider {
-        pub(crate) id: String,
-        pub(crate) name: String,
-        pub(crate) generation: i64,
-        pub(crate) parent_id: Option<String>,
-        pub(crate) root_id: String,
-        pub(crate) updated_at: Timestamp,
+    pub struct Provider {
+        /// Its id.
+        pub id: String,
+        /// Its name.
+        pub name: String,
+        /// Counts its changes.
+        pub generation: i64,
+        /// The provider above it, if it is not a root.
+        pub parent_id: Option<String>,
+        /// The root of its tree.
+        pub root_id: String,
+        /// When it was changed.
+        pub updated_at: Timestamp,
     }
 }
 
 const SELECT: &str = "SELECT p.id, p.name, p.generation, p.parent_id, p.root_id, p.updated_at
     FROM placement_providers p WHERE 1 = 1";
-
-/// Which providers a list is to have.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) name: Option<String>,
-    pub(crate) id: Option<String>,
-    pub(crate) demand: crate::CandidateRequest,
-}
-
-pub(crate) async fn list(db: &Db, filter: &Filter) -> Result<Vec<Provider>> {
-    let mut query = sql(SELECT);
-    if let Some(name) = &filter.name {
-        query.push(" AND p.name = ").push_bind(name);
-    }
-    if let Some(id) = &filter.id {
-        query.push(" AND p.id = ").push_bind(id);
-    }
-    super::candidate::push_demand(&mut query, &filter.demand);
-    query.push(" ORDER BY p.name");
-    query.all(db).await
-}
 
 pub(crate) async fn get(on: impl Into<On<'_>>, id: &str) -> Result<Option<Provider>> {
     let mut query = sql(SELECT);

@@ -31,7 +31,7 @@ fn claim(consumer_id: &str, provider_id: &str, vcpus: i64) -> Claim {
 
 async fn used(cloud: &Cloud, provider_id: &str) -> i64 {
     let summaries = cloud.placement.provider_summaries(&[provider_id.to_owned()]).await.unwrap();
-    summaries[provider_id].resources["VCPU"].used
+    summaries[0].resources["VCPU"].used
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub struct Cloud {
     pub project_id: String,
     router: Router,
     identity: Identity,
+    db: Db,
     token: String,
     _dir: tempfile::TempDir,
 }
@@ -52,7 +53,8 @@ impl Cloud {
         db.migrate(&[identity::MIGRATIONS, placement::MIGRATIONS].concat()).await.unwrap();
         let rules = [identity::BASE_RULES, identity::RULES, placement::RULES];
         let policy = Arc::new(Policy::new(&rules).unwrap());
-        let options = identity::Options { bcrypt_rounds: 4, ..identity::Options::new(dir.path().join("keys")) };
+        let mut options = identity::Options::new(dir.path().join("keys"));
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), Runtime::default(), policy, options).unwrap();
         let admin = identity
             .bootstrap(&Bootstrap {
@@ -64,8 +66,13 @@ impl Cloud {
             .await
             .unwrap();
         let token = identity.token_for_user(&admin.user_id, &admin.project_id).await.unwrap();
-        let placement = Placement::new(db, Runtime::default(), identity.clone());
-        Self { router: placement.router(), placement, project_id: admin.project_id, identity, token, _dir: dir }
+        let placement = Placement::new(db.clone(), Runtime::default(), identity.clone());
+        Self { router: placement.router(), placement, project_id: admin.project_id, identity, db, token, _dir: dir }
+    }
+
+    /// Another process's placement over the same database.
+    pub fn another(&self) -> Placement {
+        Placement::new(self.db.clone(), Runtime::default(), self.identity.clone())
     }
 
     /// Asks as the administrator, with microversion 1.`minor`.

@@ -6,3 +6,4 @@ mod candidates;
 mod cloud;
 mod postgres;
 mod providers;
+mod reshape;

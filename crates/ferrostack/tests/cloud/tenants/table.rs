@@ -250,6 +250,8 @@ pub fn placement() -> Vec<Row> {
     let allocations = r#"{"allocations": {"{spare_provider}": {"resources": {"CUSTOM_CAKE": 1}}},
         "project_id": "{project}", "user_id": "{user}", "consumer_generation": null, "consumer_type": "INSTANCE"}"#;
     let two = format!(r#"{{"{CONSUMER}": {allocations}}}"#);
+    let reshape = r#"{"inventories": {"{spare_provider}": {"resource_provider_generation": 0, "inventories": {}}},
+        "allocations": {}}"#;
     let rows = vec![
         anyone("").open().without_token(),
         admin("/resource_providers"),
@@ -290,6 +292,7 @@ pub fn placement() -> Vec<Row> {
         admin("/resource_providers/{provider}/allocations"),
         admin("/allocation_candidates").query("?resources=VCPU:1"),
         delete(&format!("/allocations/{CONSUMER}")),
+        post("/reshaper", reshape).admin(409, "the provider has changed since that generation"),
         delete(&spare("/inventories/CUSTOM_CAKE")),
         delete(&spare("/inventories")),
         delete("/resource_classes/CUSTOM_CAKE"),
@@ -408,7 +411,7 @@ pub fn network() -> Vec<Row> {
         admin("/quotas"),
         put("/quotas/{project}", r#"{"quota": {"port": 99}}"#),
         delete("/quotas/{project}"),
-        admin("/agents"),
+        anyone("/agents"),
         admin("/agents/none").admin(404, "no node has a network agent here"),
         anyone("/availability_zones"),
         admin("/network-ip-availabilities"),
