@@ -29,6 +29,8 @@ pub enum Style {
 /// The frame around one service's router.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
+    /// Its type in the catalog: `compute`.
+    pub kind: &'static str,
     /// Where the roof mounts it: `/compute`.
     pub prefix: &'static str,
     /// How it writes errors.
@@ -107,6 +109,7 @@ async fn frame(State(service): State<Service>, mut request: Request, next: Next)
     let links = Links::new(request.headers(), service.prefix);
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(links.clone());
+    request.extensions_mut().insert(service);
     async {
         if let Err(error) = address_check(request.uri()) {
             return finish(service, error.into_response(), &id);

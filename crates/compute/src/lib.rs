@@ -155,7 +155,8 @@ impl Compute {
             min: Microversion(2, 1),
             max: NEWEST,
         };
-        let service = Service { prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
+        let service =
+            Service { kind: "compute", prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
         service.wrap(api::routes().with_state(self.clone()))
     }
 

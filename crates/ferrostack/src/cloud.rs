@@ -24,6 +24,7 @@ use tower::Layer as _;
 use tower_http::normalize_path::NormalizePathLayer;
 use work::Work;
 
+use crate::config::Config;
 use crate::state::State;
 
 /// Every table of the cloud.
@@ -59,8 +60,8 @@ pub struct Settings {
     pub database: db::Options,
     /// What its parts talk over.
     pub bus: Arc<dyn Bus>,
-    /// The cost of a password hash.
-    pub bcrypt_rounds: u32,
+    /// What the operator has set.
+    pub config: Config,
     /// The name of this machine.
     pub host: String,
     /// Where durable work fails, for tests.
@@ -207,10 +208,7 @@ pub fn policy(state: &State) -> Result<Arc<Policy>> {
 impl Services {
     async fn build(ground: &Ground, settings: &Settings) -> Result<Self> {
         let (db, runtime, state) = (&ground.db, &ground.runtime, &settings.state);
-        let options = identity::Options {
-            bcrypt_rounds: settings.bcrypt_rounds,
-            ..identity::Options::new(state.path("fernet-keys"))
-        };
+        let options = identity::Options { config: settings.config.identity.clone(), dir: state.dir().to_owned() };
         let identity = Identity::new(db.clone(), runtime.clone(), Arc::clone(&ground.policy), options)?;
         let placement = Placement::new(db.clone(), runtime.clone(), identity.clone());
         let options = image::Options::new(state.path("images"), state.secret("image-tickets")?);

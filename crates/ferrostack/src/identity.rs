@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use db::Db;
 use ferrostack::cloud::{self, MIGRATIONS};
+use ferrostack::config::Config;
 use ferrostack::state::State;
 use identity::{Bootstrap, BootstrapNames, BootstrapService, Identity};
 use jiff::{Timestamp, ToSpan as _};
@@ -23,6 +24,8 @@ pub enum Command {
         #[arg(long, default_value_t = 3, value_name = "KEYS")]
         most: usize,
     },
+    /// Make the staged key of credentials the primary one, stage a new one, and encrypt all credentials anew
+    RotateCredentialKeys(Database),
     /// Show who changed what, the newest first
     Audit(AuditArguments),
 }
@@ -83,8 +86,9 @@ pub struct AuditArguments {
     database: Database,
 }
 
+/// Which database it is.
 #[derive(clap::Args)]
-struct Database {
+pub struct Database {
     /// The database, instead of SQLite in the state directory: postgres://USER@HOST/NAME
     #[arg(long = "database", value_name = "ADDRESS", env = "FERROSTACK_DATABASE")]
     address: Option<String>,
@@ -95,6 +99,7 @@ pub async fn run(state: &State, command: Command) -> Result<()> {
     match command {
         Command::Bootstrap(arguments) => bootstrap(state, arguments).await,
         Command::RotateKeys { most } => rotate_keys(state, most),
+        Command::RotateCredentialKeys(database) => rotate_credential_keys(state, &database).await,
         Command::Audit(arguments) => audit(state, &arguments).await,
     }
 }
@@ -112,7 +117,7 @@ async fn open(state: &State, database: &Database) -> Result<Identity> {
     };
     let db = Db::open(&options).await.context("the database cannot be opened")?;
     db.migrate(&MIGRATIONS.concat()).await.context("the database's schema cannot be brought up to date")?;
-    let options = identity::Options::new(key_dir(state));
+    let options = identity::Options { dir: state.dir().to_owned(), config: Config::load(state)?.identity };
     Ok(Identity::new(db, Runtime::default(), cloud::policy(state)?, options)?)
 }
 
@@ -165,6 +170,12 @@ fn rotate_keys(state: &State, most: usize) -> Result<()> {
         "The token keys in {} are rotated; tokens made with those that stay are valid.",
         dir.display()
     ));
+    Ok(())
+}
+
+async fn rotate_credential_keys(state: &State, database: &Database) -> Result<()> {
+    let count = open(state, database).await?.credential_keys_rotate().await?;
+    output::line(&format!("The keys of credentials are rotated; credentials encrypted anew: {count}."));
     Ok(())
 }
 

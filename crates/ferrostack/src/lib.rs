@@ -2,4 +2,5 @@
 
 pub mod client;
 pub mod cloud;
+pub mod config;
 pub mod state;

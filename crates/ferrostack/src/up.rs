@@ -17,6 +17,7 @@ use agent::hypervisor::libvirt::VirtType;
 use agent::{fake, host};
 use bus::{Bus, InProcess, Rabbit};
 use ferrostack::cloud::{Cloud, Node, Settings};
+use ferrostack::config::Config;
 use ferrostack::state::{State, Up, pid_start};
 
 use crate::output;
@@ -49,8 +50,8 @@ pub struct Arguments {
     #[arg(long)]
     pub log_json: bool,
     /// The cost of password hashes (4 to 31); lower ones are for tests only
-    #[arg(long, value_name = "ROUNDS", default_value_t = 12, hide = true)]
-    pub bcrypt_rounds: u32,
+    #[arg(long, value_name = "ROUNDS", hide = true)]
+    pub bcrypt_rounds: Option<u32>,
     /// Kill or fail at a step of durable work: KIND/STEP/kill-before|kill-after|fail; for tests only
     #[arg(long, value_name = "POINT", hide = true)]
     pub fault: Option<String>,
@@ -99,6 +100,8 @@ pub async fn run(state: &State, arguments: &Arguments) -> Result<()> {
 
 /// What the command line and the state directory say.
 async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: &str) -> Result<Settings> {
+    let mut config = Config::load(state)?;
+    config.identity.password_hash_rounds = arguments.bcrypt_rounds.unwrap_or(config.identity.password_hash_rounds);
     let database = match &arguments.database {
         Some(address) => address.parse().context("--database cannot be used")?,
         None => db::Options::Sqlite(state.path("ferrostack.db")),
@@ -113,7 +116,7 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         url: url.to_owned(),
         database,
         bus,
-        bcrypt_rounds: arguments.bcrypt_rounds,
+        config,
         host: host_name()?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
         node,
@@ -199,7 +202,7 @@ fn foreground(arguments: &Arguments) -> Vec<String> {
     let mut line: Vec<String> = ["up", "--listen"].map(str::to_owned).to_vec();
     line.push(arguments.listen.to_string());
     line.extend(["--log".to_owned(), arguments.log.clone()]);
-    line.extend(["--bcrypt-rounds".to_owned(), arguments.bcrypt_rounds.to_string()]);
+    line.extend(arguments.bcrypt_rounds.iter().flat_map(|rounds| ["--bcrypt-rounds".to_owned(), rounds.to_string()]));
     line.extend(arguments.fake.then(|| "--fake".to_owned()));
     line.extend(arguments.log_json.then(|| "--log-json".to_owned()));
     line.extend(arguments.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));

@@ -10,7 +10,7 @@ use crate::audit::{Action, Change};
 use crate::fields::missing;
 use crate::store::assignment::{self as store, Assignment, Wanted};
 use crate::store::role::Role;
-use crate::store::{domain, group, project, revision, role, user};
+use crate::store::{application_credential, domain, group, project, revision, role, user};
 
 /// What an assignment amounts to for one user in one place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +65,9 @@ impl Identity {
         let mut tx = self.write().await?;
         if !store::delete(&mut tx, old).await? {
             return Err(missing("role assignment", &old.role_id));
+        }
+        if old.actor_type == "user" && old.target_type == "project" {
+            application_credential::delete_of_user(&mut tx, &old.actor_id, Some(&old.target_id)).await?;
         }
         self.assignment_commit(tx, Action::Deleted, old).await
     }

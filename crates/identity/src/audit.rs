@@ -109,7 +109,7 @@ impl Identity {
             details: db::Json(details.collect::<Map<String, Value>>()),
         };
         store::insert(tx, &record).await?;
-        if let Ok(oldest) = now.checked_sub(self.0.options.audit_retention) {
+        if let Ok(oldest) = now.checked_sub(self.0.config.audit_retention()) {
             store::forget(tx, oldest).await?;
         }
         Ok(())

@@ -203,15 +203,14 @@ impl Making<'_> {
             return Ok(known.id);
         }
         let new = user::User {
-            id: self.id(),
-            domain_id: DOMAIN.to_owned(),
-            name: self.names.username.clone(),
             password_hash: new_hash,
             default_project_id: Some(project_id.to_owned()),
-            enabled: true,
-            token_generation: 0,
-            created_at: self.identity.0.runtime.clock.now(),
-            extra: Extra::default(),
+            ..user::User::new(
+                self.id(),
+                DOMAIN.to_owned(),
+                self.names.username.clone(),
+                self.identity.0.runtime.clock.now(),
+            )
         };
         user::insert(&mut self.tx, &new).await?;
         self.changed = true;

@@ -6,7 +6,7 @@ use api::{Error, Page, Result};
 use serde_json::{Value, json};
 
 use crate::audit::Action;
-use crate::directory::Directory;
+use crate::directory::{Catalog, Directory};
 use crate::fields::{Fields, missing, taken};
 use crate::store::catalog::{self as store, Endpoint, Region, Service};
 use crate::store::endpoint_filter::{self, Shown};
@@ -17,13 +17,16 @@ pub(crate) const INTERFACES: &[&str] = &["public", "internal", "admin"];
 
 impl Identity {
     /// The catalog as the token's user sees it.
-    pub(crate) async fn catalog(&self, token: &TokenData) -> Result<Value> {
+    pub(crate) async fn catalog(&self, token: &TokenData) -> Result<Catalog> {
         self.catalog_at(revision::get(&self.0.db).await?, token).await
     }
 
     /// The same as of a revision that was just looked up.
-    pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Value> {
+    pub(crate) async fn catalog_at(&self, revision: i64, token: &TokenData) -> Result<Catalog> {
         let directory = self.directory(revision).await?;
+        if let Some(known) = directory.catalog_known(token) {
+            return Ok(known);
+        }
         let shown = self.catalog_filter(&directory, token).await?;
         let mut services = Vec::new();
         for service in &directory.services {
@@ -39,7 +42,7 @@ impl Identity {
             services
                 .push(json!({"id": service.id, "type": service.kind, "name": service.name, "endpoints": endpoints}));
         }
-        Ok(Value::Array(services))
+        directory.catalog_keep(token, &Value::Array(services))
     }
 
     /// The ids of the endpoints that the token's project is shown, if not all are.

@@ -1,12 +1,37 @@
 //! What changes seldom and every token needs: the roles with their implications, and the catalog.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use api::{Page, Result};
+use api::{Error, Page, Result};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::Identity;
+use crate::application_credential::RoleRef;
+use crate::fields::missing;
 use crate::store::{Filter, catalog, endpoint_filter, role};
+use crate::{Identity, TokenData};
+
+/// How many catalogs are kept as text.
+const CATALOGS: usize = 2_000;
+
+/// A catalog as text.
+#[derive(Clone, Debug)]
+pub(crate) struct Catalog(Arc<RawValue>);
+
+impl Serialize for Catalog {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(to)
+    }
+}
+
+/// Whose catalog: user, project and domain, which may stand in its addresses.
+type Whose = (String, Option<String>, Option<String>);
+
+fn whose(token: &TokenData) -> Whose {
+    (token.user_id.clone(), token.project_id.clone(), token.domain_id.clone())
+}
 
 /// The roles and the catalog as of one revision.
 #[derive(Debug)]
@@ -19,6 +44,7 @@ pub(crate) struct Directory {
     pub endpoint_groups: Vec<endpoint_filter::EndpointGroup>,
     /// Whether any project is not shown all endpoints.
     pub is_filtered: bool,
+    catalogs: Mutex<HashMap<Whose, Catalog>>,
 }
 
 impl Identity {
@@ -49,7 +75,23 @@ impl Directory {
         let endpoints = catalog::endpoint_list(db, enabled(), &Page::default()).await?;
         let endpoint_groups = endpoint_filter::list(db, Vec::new(), &Page::default()).await?;
         let is_filtered = endpoint_filter::any(db).await?;
-        Ok(Self { roles, implied, services, endpoints, endpoint_groups, is_filtered })
+        Ok(Self { roles, implied, services, endpoints, endpoint_groups, is_filtered, catalogs: Mutex::default() })
+    }
+
+    /// The catalog of a token as text, if it was made before: every answer with a token carries it.
+    pub fn catalog_known(&self, token: &TokenData) -> Option<Catalog> {
+        self.catalogs.lock().unwrap_or_else(PoisonError::into_inner).get(&whose(token)).cloned()
+    }
+
+    /// Keeps the catalog of a token as text.
+    pub fn catalog_keep(&self, token: &TokenData, catalog: &Value) -> Result<Catalog> {
+        let text = Catalog(to_raw_value(catalog).map_err(Error::internal)?.into());
+        let mut catalogs = self.catalogs.lock().unwrap_or_else(PoisonError::into_inner);
+        if catalogs.len() >= CATALOGS {
+            catalogs.clear();
+        }
+        catalogs.insert(whose(token), text.clone());
+        Ok(text)
     }
 
     /// The given roles and all that they imply, without those that only a domain knows.
@@ -59,7 +101,8 @@ impl Directory {
         all
     }
 
-    fn with_implied(&self, given: &[String]) -> BTreeSet<String> {
+    /// The given roles and all that they imply, those included that only a domain knows.
+    pub fn with_implied(&self, given: &[String]) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut open: Vec<&String> = given.iter().collect();
         while let Some(id) = open.pop() {
@@ -68,6 +111,17 @@ impl Directory {
             }
         }
         all
+    }
+
+    /// The id of the role that is meant; a name is that of a role of no domain.
+    pub fn role_id(&self, wanted: RoleRef) -> Result<String> {
+        let found = match (&wanted.id, &wanted.name) {
+            (Some(id), _) => self.roles.get(id),
+            (None, Some(name)) => self.roles.values().find(|role| role.domain_id.is_none() && role.name == *name),
+            (None, None) => return Err(Error::bad_request("Each of the roles needs an id or a name.")),
+        };
+        let wanted = || wanted.id.as_deref().or(wanted.name.as_deref()).unwrap_or_default();
+        found.map(|role| role.id.clone()).ok_or_else(|| missing("role", wanted()))
     }
 
     /// Ids and names of the roles in a token.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::store::Extra;
 
 /// What is left of a request's attributes.
+#[derive(Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
 impl Fields {
@@ -101,6 +102,35 @@ impl Fields {
             Some(value) => {
                 serde_json::from_value(value.clone()).map(Some).map_err(|_| wrong(name, "a list of texts", &value))
             }
+        }
+    }
+
+    /// A value of some type; null counts as absent.
+    pub fn typed<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        let Some(value) = self.0.remove(name).filter(|value| !value.is_null()) else { return Ok(None) };
+        serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| Error::bad_request(format!("Invalid input for field/attribute {name}: {error}.")))
+    }
+
+    /// Takes null for an attribute that is not given.
+    pub fn null_is_absent(&mut self, name: &str) {
+        if self.0.get(name).is_some_and(Value::is_null) {
+            self.0.remove(name);
+        }
+    }
+
+    /// A text, if it is one, that stays to be taken.
+    pub fn peek(&self, name: &str) -> &str {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The options of the resource, if some are given.
+    pub fn options(&mut self) -> Result<Map<String, Value>> {
+        match self.0.remove("options") {
+            None => Ok(Map::new()),
+            Some(Value::Object(options)) => Ok(options),
+            Some(other) => Err(wrong("options", "an object", &other)),
         }
     }
 

@@ -1,42 +1,54 @@
 //! Who may do what: domains, projects, users, roles, tokens and the catalog; the OpenStack identity API v3.
 
+mod access_rule;
 mod api;
+mod application_credential;
 mod assignment;
 mod audit;
 mod authentication;
 mod bootstrap;
 mod caller;
 mod catalog;
+mod compliance;
+mod config;
+mod credential;
 mod directory;
 mod domain;
 mod domain_config;
+mod ec2;
 mod endpoint_filter;
 mod fields;
 mod group;
 mod immutable;
+mod keys;
 mod limit;
 mod password;
 mod policies;
 mod policy_document;
 mod project;
+mod receipt;
 mod role;
 mod rules;
 mod store;
 mod throttle;
 mod token;
+mod totp;
+mod trust;
 mod user;
+mod user_options;
 
+pub use access_rule::AccessRule;
 pub use bootstrap::{Bootstrap, BootstrapNames, BootstrapService, Bootstrapped};
-pub use caller::{Caller, TokenData};
+pub use caller::{ApplicationData, Caller, TokenData, TrustData};
+pub use config::{Config, SecurityCompliance};
+pub use keys::{rotate as keys_rotate, setup as keys_setup};
 pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
 pub use throttle::Allowance;
-pub use token::keys::{rotate as keys_rotate, setup as keys_setup};
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::api::{Error, Result};
 use db::{Db, Migration, Tx};
@@ -45,53 +57,33 @@ use runtime::Runtime;
 
 /// The schema of identity.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { service: "identity", version: 1, sql: include_str!("../migrations/0001.sql") },
-    Migration { service: "identity", version: 10, sql: include_str!("../migrations/0010.sql") },
-    Migration { service: "identity", version: 11, sql: include_str!("../migrations/0011.sql") },
-    Migration { service: "identity", version: 12, sql: include_str!("../migrations/0012.sql") },
-    Migration { service: "identity", version: 13, sql: include_str!("../migrations/0013.sql") },
+    migration(1, include_str!("../migrations/0001.sql")),
+    migration(2, include_str!("../migrations/0002_accounts.sql")),
+    migration(3, include_str!("../migrations/0003_delegation.sql")),
+    migration(4, include_str!("../migrations/0004_credentials.sql")),
+    migration(10, include_str!("../migrations/0010.sql")),
+    migration(11, include_str!("../migrations/0011.sql")),
+    migration(12, include_str!("../migrations/0012.sql")),
+    migration(13, include_str!("../migrations/0013.sql")),
 ];
+
+const fn migration(version: i64, sql: &'static str) -> Migration {
+    Migration { service: "identity", version, sql }
+}
 
 /// How identity works.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The directory of the token keys; every copy of the control plane needs the same keys in it.
-    pub key_dir: PathBuf,
-    /// The cost of a password hash, as bcrypt counts it (4 to 31).
-    pub bcrypt_rounds: u32,
-    /// How long a token is valid.
-    pub token_expiry: Duration,
-    /// How many validated tokens a process remembers.
-    pub token_cache: usize,
-    /// The most items that a list returns at once; the rest follows page by page.
-    pub list_limit: i64,
-    /// The region of this cloud.
-    pub region: String,
-    /// How limits of projects and of their domain go together.
-    pub limit_model: LimitModel,
-    /// How long the audit trail goes back.
-    pub audit_retention: Duration,
-    /// How many failed logins a source address has free; this machine's own addresses have no end of them.
-    pub failures_of_source: Allowance,
-    /// How many failed logins an account has free.
-    pub failures_of_account: Allowance,
+    /// The directory of the directories of keys; every copy of the control plane needs the same keys in it.
+    pub dir: PathBuf,
+    /// What the operator may set.
+    pub config: Config,
 }
 
 impl Options {
-    /// Keystone's defaults, with the keys in that directory.
-    pub fn new(key_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            key_dir: key_dir.into(),
-            bcrypt_rounds: 12,
-            token_expiry: Duration::from_secs(3600),
-            token_cache: 20_000,
-            list_limit: 10_000,
-            region: "RegionOne".to_owned(),
-            limit_model: LimitModel::default(),
-            audit_retention: Duration::from_secs(90 * 24 * 3600),
-            failures_of_source: Allowance { burst: 100, seconds: 1 },
-            failures_of_account: Allowance { burst: 20, seconds: 3 },
-        }
+    /// Keystone's defaults, with the keys below that directory.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), config: Config::default() }
     }
 }
 
@@ -103,10 +95,13 @@ struct Inner {
     db: Db,
     runtime: Runtime,
     policy: Arc<Policy>,
-    options: Options,
-    keys: token::keys::Keys,
+    config: Config,
+    keys: keys::Keys,
+    credential_keys: keys::Keys,
+    password_rule: compliance::PasswordRule,
     passwords: password::Passwords,
-    tokens: token::Cache,
+    tokens: token::Cache<token::Key, (token::Epoch, Arc<token::Token>)>,
+    standings: token::Cache<token::Place, (i64, Arc<token::Standing>)>,
     throttle: throttle::Throttle,
     directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
@@ -114,20 +109,27 @@ struct Inner {
 impl Identity {
     /// Identity over a database that has its schema. Makes the first token keys if the directory has none.
     pub fn new(db: Db, runtime: Runtime, policy: Arc<Policy>, options: Options) -> Result<Self> {
-        let keys = token::keys::Keys::open(&options.key_dir, &runtime).map_err(|error| {
-            let place = options.key_dir.display();
-            Error::new(::api::Kind::Internal, format!("The token keys in {place} cannot be used: {error}"))
-        })?;
+        let Options { dir, config } = options;
+        let open = |name: &str| {
+            let place = dir.join(name);
+            keys::Keys::open(&place, &runtime).map_err(|error| {
+                let place = place.display();
+                Error::new(::api::Kind::Internal, format!("The keys in {place} cannot be used: {error}"))
+            })
+        };
         let inner = Inner {
-            keys,
-            passwords: password::Passwords::new(options.bcrypt_rounds),
-            tokens: token::Cache::new(options.token_cache / 2),
+            keys: open("fernet-keys")?,
+            credential_keys: open("credential-keys")?,
+            password_rule: compliance::PasswordRule::new(&config)?,
+            passwords: password::Passwords::new(config.password_hash_rounds),
+            tokens: token::Cache::new(config.token.cache / 2),
+            standings: token::Cache::new(config.token.cache / 2),
+            throttle: throttle::Throttle::new(config.failures_of_source, config.failures_of_account),
             directory: Mutex::default(),
             db,
             runtime,
             policy,
-            throttle: throttle::Throttle::new(options.failures_of_source, options.failures_of_account),
-            options,
+            config,
         };
         Ok(Self(Arc::new(inner), None))
     }

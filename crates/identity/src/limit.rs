@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{Error, Page, Result};
 use db::{On, Tx};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::Identity;
@@ -13,7 +14,8 @@ use crate::store::limit::{self as store, Limit, RegisteredLimit, Seen};
 use crate::store::{Filter, catalog, domain, project};
 
 /// How limits of projects and of their domain go together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
 pub enum Model {
     /// They do not: every limit counts for itself.
     #[default]
@@ -56,7 +58,7 @@ pub struct Limits {
 impl Identity {
     /// How limits go together in this cloud.
     pub fn limit_model(&self) -> Model {
-        self.0.options.limit_model
+        self.0.config.limit_model
     }
 
     /// The limits of a project for a type of service (`compute`). Services that count read them in the transaction
@@ -64,7 +66,7 @@ impl Identity {
     pub async fn limits(&self, on: impl Into<On<'_>>, service_type: &str, project_id: &str) -> Result<Limits> {
         let strict = self.limit_model() == Model::StrictTwoLevel;
         let mut limits = Limits::default();
-        for one in store::concerning(on, service_type, &self.0.options.region, project_id).await? {
+        for one in store::concerning(on, service_type, &self.0.config.region, project_id).await? {
             // What is said for the region alone comes later and stands.
             limits.default.insert(one.resource_name.clone(), one.default_limit);
             if let Some(limit) = one.project_limit {
@@ -84,7 +86,7 @@ impl Identity {
         service_type: &str,
         project_ids: &[String],
     ) -> Result<BTreeMap<String, Limits>> {
-        let (db, region) = (&self.0.db, &self.0.options.region);
+        let (db, region) = (&self.0.db, &self.0.config.region);
         let defaults: BTreeMap<String, i64> = store::concerning(db, service_type, region, "")
             .await?
             .into_iter()

@@ -10,6 +10,9 @@ const fn base(name: &'static str, check: &'static str, description: &'static str
 pub const BASE_RULES: &[Rule] = &[
     base("context_is_admin", "role:admin", "The cloud's administrators"),
     base("admin_required", "role:admin", "The cloud's administrators"),
+    base("owner", "user_id:%(user_id)s", "The user itself"),
+    base("admin_or_owner", "rule:admin_required or rule:owner", "Administrators and the user itself"),
+    base("service_or_admin", "rule:admin_required or role:service", "Administrators and other services"),
     base(
         "domain_managed_target_role",
         "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s",

@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use api::{Error, Kind, Result};
 use jiff::Timestamp;
+use serde::Deserialize;
 
 /// How many failures are free, and how soon another one is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Allowance {
     /// Failures in a row before anybody waits; 0 switches the count off.
     pub burst: u32,

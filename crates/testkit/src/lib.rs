@@ -13,6 +13,7 @@ use agent::fake;
 use bus::{Bus, InProcess};
 use ferrostack::client::{Answer, Client};
 use ferrostack::cloud::{Cloud, Node, Settings};
+use ferrostack::config::Config;
 use ferrostack::state::State;
 use http::{Method, StatusCode};
 pub use lossy::Lossy;
@@ -68,12 +69,14 @@ impl TestCloud {
             console_dir: Some(dir.path().join("consoles")),
             ..fake::Options::default()
         });
+        let mut config = Config::load(&state).expect("a configuration");
+        config.identity.password_hash_rounds = 4;
         let settings = Settings {
             state: state.clone(),
             url: url.clone(),
             database,
             bus: bus(&runtime),
-            bcrypt_rounds: 4,
+            config,
             host: "node".to_owned(),
             fault: None,
             node: Node::Fake(node.clone()),

@@ -25,7 +25,8 @@ pub(crate) fn routes_of(compute: Compute) -> Router {
         .route("/", get(console_bare))
         .route("/vnc_auto.html", get(console_page))
         .route("/{*file}", get(console_file));
-    Service { prefix: "/console", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
+    Service { kind: "compute", prefix: "/console", style: Style::Compute, negotiation: None }
+        .wrap(router.with_state(compute))
 }
 
 /// Older pages of noVNC take the WebSocket's path from the host's root, so the address is a token and nothing else.

@@ -16,7 +16,7 @@ use crate::server::spec::zone;
 
 pub(crate) fn routes_of(compute: Compute) -> Router {
     let router = Router::new().route("/", get(document_show)).route("/{*path}", get(document_show));
-    Service { prefix: "", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
+    Service { kind: "compute", prefix: "", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
 }
 
 async fn document_show(State(compute): State<Compute>, uri: Uri, headers: HeaderMap) -> Result<Response> {

@@ -152,7 +152,7 @@ impl Fleet {
             [identity::BASE_RULES, identity::RULES, placement::RULES, image::RULES, network::RULES, compute::RULES];
         let policy = Arc::new(Policy::new(&rules).unwrap());
         let mut options = identity::Options::new(dir.path().join("keys"));
-        options.bcrypt_rounds = 4;
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), runtime.clone(), policy, options).unwrap();
         let made = identity
             .bootstrap(&Bootstrap {

@@ -3,12 +3,14 @@
 use api::{Json, Result};
 use axum::Router;
 use axum::routing::get;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::list::Listing;
 use super::{projects, shapes};
 use crate::Identity;
+use crate::directory::Catalog;
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -18,13 +20,19 @@ pub(super) fn routes() -> Router<Identity> {
         .route("/v3/auth/system", get(system_list))
 }
 
-async fn catalog_show(call: Call) -> Result<Json<Value>> {
+#[derive(Serialize)]
+struct CatalogBody {
+    catalog: Catalog,
+    links: Value,
+}
+
+async fn catalog_show(call: Call) -> Result<Json<CatalogBody>> {
     call.allow_plain("identity:get_auth_catalog")?;
     if call.caller.token.roles.is_empty() {
         return Err(api::Error::forbidden("An unscoped token has no catalog; ask for one with a project."));
     }
     let catalog = call.identity.catalog(&call.caller.token).await?;
-    Ok(Json(json!({"catalog": catalog, "links": {"self": call.links.to("/v3/auth/catalog")}})))
+    Ok(Json(CatalogBody { catalog, links: json!({"self": call.links.to("/v3/auth/catalog")}) }))
 }
 
 async fn project_list(call: Call, list: Listing) -> Result<Json<Value>> {

@@ -83,6 +83,11 @@ impl Body {
         object_in(self.0, name)
     }
 
+    /// What the body itself names.
+    pub fn fields_bare(self) -> Fields {
+        Fields::new(self.0)
+    }
+
     /// The attributes of the thing that the body is about.
     pub fn fields(self, kind: &str) -> Result<Fields> {
         Fields::of(kind, self.0)

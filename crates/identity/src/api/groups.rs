@@ -85,7 +85,7 @@ async fn member_list(call: Call, Path(id): Path<String>, list: Listing) -> Resul
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     filters.extend(own_domain(&call.caller, "domain_id"));
     let users = call.identity.member_list(&id, filters, &list.page).await?;
-    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call.links, user)))
+    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call, user)))
 }
 
 async fn member_add(call: Call, Path((id, user_id)): Path<(String, String)>) -> Result<StatusCode> {

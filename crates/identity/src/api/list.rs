@@ -29,7 +29,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let query = Query::from_request_parts(parts, state).await?;
         let links = Links::from_request_parts(parts, state).await?;
-        let most = Identity::from_ref(state).0.options.list_limit.max(1);
+        let most = Identity::from_ref(state).0.config.list_limit.max(1);
         let mut page = query.page()?;
         let limit = page.limit.filter(|limit| *limit > 0).map_or(most, |limit| limit.min(most));
         page.limit = Some(limit + 1);

@@ -1,21 +1,28 @@
 //! The HTTP face: one file per resource, routes and shapes only.
 
+mod application_credentials;
 mod assignments;
 mod auth;
 mod call;
 mod catalog;
+mod credentials;
+mod document;
 mod domain_configs;
 mod domains;
+mod ec2;
 mod endpoint_filters;
 mod grants;
 mod groups;
 mod limits;
 mod list;
+mod oauth2;
 mod policy_documents;
 mod projects;
+mod revocations;
 mod roles;
 mod shapes;
 mod tokens;
+mod trusts;
 mod users;
 mod versions;
 
@@ -37,13 +44,20 @@ pub(crate) fn router(identity: Identity) -> Router {
         .merge(groups::routes())
         .merge(roles::routes())
         .merge(grants::routes())
+        .merge(application_credentials::routes())
         .merge(assignments::routes())
+        .merge(trusts::routes())
+        .merge(credentials::routes())
+        .merge(ec2::routes())
+        .merge(oauth2::routes())
+        .merge(revocations::routes())
         .merge(catalog::routes())
         .merge(policy_documents::routes())
         .merge(endpoint_filters::routes())
         .merge(domain_configs::routes())
         .merge(limits::routes());
-    Service { prefix: "/identity", style: Style::Identity, negotiation: None }.wrap(routes.with_state(identity))
+    let service = Service { kind: "identity", prefix: "/identity", style: Style::Identity, negotiation: None };
+    service.wrap(routes.with_state(identity))
 }
 
 /// The domain that a new thing names, or else that of the caller's token.

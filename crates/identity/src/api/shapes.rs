@@ -3,6 +3,7 @@
 use api::Links;
 use serde_json::{Map, Value, json};
 
+use super::call::Call;
 use crate::store::catalog::{Endpoint, Region, Service};
 use crate::store::domain::Domain;
 use crate::store::endpoint_filter::EndpointGroup;
@@ -14,7 +15,7 @@ use crate::store::role::Role;
 use crate::store::user::User;
 
 /// What clients gave beyond the known attributes, overlaid by those, with a link to the resource itself.
-fn shape(links: &Links, kind: &str, id: &str, extra: &Map<String, Value>, known: Value) -> Value {
+pub(super) fn shape(links: &Links, kind: &str, id: &str, extra: &Map<String, Value>, known: Value) -> Value {
     let mut all = extra.clone();
     if let Value::Object(known) = known {
         all.extend(known);
@@ -60,16 +61,16 @@ pub(super) fn project(links: &Links, project: &Project, tags: &[String]) -> Valu
     shape(links, "projects", &project.id, &project.extra.0, known)
 }
 
-pub(super) fn user(links: &Links, user: &User) -> Value {
+pub(super) fn user(call: &Call, user: &User) -> Value {
     let known = json!({
         "name": user.name,
         "domain_id": user.domain_id,
-        "enabled": user.enabled,
+        "enabled": call.identity.is_enabled(user),
         "default_project_id": user.default_project_id,
-        "password_expires_at": null,
-        "options": {},
+        "password_expires_at": user.password_expires_at.map(api::time::naive_micros),
+        "options": user.options.0,
     });
-    shape(links, "users", &user.id, &user.extra.0, known)
+    shape(&call.links, "users", &user.id, &user.extra.0, known)
 }
 
 pub(super) fn group(links: &Links, group: &Group) -> Value {
@@ -78,10 +79,15 @@ pub(super) fn group(links: &Links, group: &Group) -> Value {
 }
 
 pub(super) fn role(links: &Links, role: &Role) -> Value {
-    let known = json!({
-        "name": role.name, "domain_id": role.domain_id, "description": role.description, "options": role.options.0,
-    });
-    shape(links, "roles", &role.id, &role.extra.0, known)
+    shape(links, "roles", &role.id, &role.extra.0, role_plain(role))
+}
+
+/// A role inside of something else.
+pub(super) fn role_plain(role: &Role) -> Value {
+    json!({
+        "id": role.id, "name": role.name, "domain_id": role.domain_id, "description": role.description,
+        "options": role.options.0,
+    })
 }
 
 pub(super) fn region(links: &Links, region: &Region) -> Value {

@@ -4,20 +4,25 @@ use std::sync::Arc;
 
 use api::{Error, Json, Query, Result};
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
 use policy::Target;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::Anonymous;
-use crate::Identity;
-use crate::authentication::{DomainRef, Named, Proof, WantedScope};
+use super::document::{self, Document};
+use crate::authentication::{ApplicationRef, DomainRef, Named, Outcome, Proof, WantedScope};
+use crate::caller::{access_rules_check, token_in};
 use crate::token::{Token, refused};
+use crate::{Caller, Identity};
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
+const RECEIPT: HeaderName = HeaderName::from_static("openstack-auth-receipt");
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new().route("/v3/auth/tokens", post(token_create).get(token_show).head(token_check).delete(token_revoke))
@@ -40,11 +45,8 @@ struct Proofs {
     methods: Vec<String>,
     password: Option<PasswordProof>,
     token: Option<TokenProof>,
-}
-
-#[derive(Deserialize)]
-struct PasswordProof {
-    user: UserRef,
+    totp: Option<TotpProof>,
+    application_credential: Option<ApplicationProof>,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +54,38 @@ struct UserRef {
     id: Option<String>,
     name: Option<String>,
     domain: Option<NameOrId>,
+}
+
+#[derive(Deserialize)]
+struct PasswordProof {
+    user: PasswordUser,
+}
+
+#[derive(Deserialize)]
+struct PasswordUser {
+    #[serde(flatten)]
+    user: UserRef,
     password: String,
+}
+
+#[derive(Deserialize)]
+struct TotpProof {
+    user: TotpUser,
+}
+
+#[derive(Deserialize)]
+struct TotpUser {
+    #[serde(flatten)]
+    user: UserRef,
+    passcode: String,
+}
+
+#[derive(Deserialize)]
+struct ApplicationProof {
+    id: Option<String>,
+    name: Option<String>,
+    user: Option<UserRef>,
+    secret: String,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +105,13 @@ struct ScopeBody {
     domain: Option<NameOrId>,
     system: Option<SystemRef>,
     unscoped: Option<Value>,
+    #[serde(rename = "OS-TRUST:trust")]
+    trust: Option<TrustRef>,
+}
+
+#[derive(Deserialize)]
+struct TrustRef {
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -86,51 +126,101 @@ struct SystemRef {
     all: bool,
 }
 
-async fn token_create(Anonymous(identity): Anonymous, query: Query, Json(body): Json<Body>) -> Result<Response> {
+async fn token_create(
+    Anonymous(identity): Anonymous,
+    query: Query,
+    request: HeaderMap,
+    Json(body): Json<Body>,
+) -> Result<Response> {
     let scope = scope(body.auth.scope)?;
-    let (text, token) = identity.login(proofs(body.auth.identity)?, scope).await?;
-    let document = document(&identity, &token, !nocatalog(&query)).await?;
-    Ok((StatusCode::CREATED, headers(&text), Json(document)).into_response())
+    let receipt = request.get(RECEIPT).and_then(|value| value.to_str().ok());
+    match identity.login(proofs(body.auth.identity)?, scope, receipt).await? {
+        Outcome::Token(text, token) => {
+            let document = Document::of(&identity, &token, !nocatalog(&query)).await?;
+            Ok((StatusCode::CREATED, headers(&text), Json(document)).into_response())
+        }
+        Outcome::Receipt(text, receipt) => {
+            let body = Json(document::receipt(&receipt));
+            Ok((StatusCode::UNAUTHORIZED, [(RECEIPT, secret(&text))], body).into_response())
+        }
+    }
 }
 
-async fn token_show(State(identity): State<Identity>, query: Query, request: HeaderMap) -> Result<Response> {
-    let (text, token) = subject(&identity, &request, "identity:validate_token").await?;
-    let document = document(&identity, &token, !nocatalog(&query)).await?;
+async fn token_show(State(identity): State<Identity>, query: Query, subject: Subject) -> Result<Response> {
+    let (text, token) = subject.find(&identity, "identity:validate_token", &query).await?;
+    let limited = token.standing.data.application.as_ref().is_some_and(|one| one.access_rules.is_some());
+    if limited && !subject.knows_access_rules {
+        return Err(Error::not_found(
+            "Could not find token: it has access rules, and the service that asks does not enforce them.",
+        ));
+    }
+    let document = Document::of(&identity, &token, !nocatalog(&query)).await?;
     Ok((headers(text), Json(document)).into_response())
 }
 
-async fn token_check(State(identity): State<Identity>, request: HeaderMap) -> Result<Response> {
-    let (text, _) = subject(&identity, &request, "identity:check_token").await?;
+async fn token_check(State(identity): State<Identity>, query: Query, subject: Subject) -> Result<Response> {
+    let (text, _) = subject.find(&identity, "identity:check_token", &query).await?;
     Ok(headers(text).into_response())
 }
 
-async fn token_revoke(State(identity): State<Identity>, request: HeaderMap) -> Result<StatusCode> {
-    let (_, token) = subject(&identity, &request, "identity:revoke_token").await?;
+async fn token_revoke(State(identity): State<Identity>, subject: Subject) -> Result<StatusCode> {
+    let (_, token) = subject.find(&identity, "identity:revoke_token", &Query::default()).await?;
     identity.token_revoke(&token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The token that the request is about, if the caller may do to it what the rule guards; 404 when it is not valid.
-/// The caller's token and this one are checked at the same revision, so that services pay for one look at it.
-async fn subject<'h>(identity: &Identity, headers: &'h HeaderMap, rule: &str) -> Result<(&'h str, Arc<Token>)> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let own = identity.token_validate(header("x-auth-token").ok_or_else(refused)?).await?;
-    let text = header(SUBJECT.as_str());
-    let text = text.ok_or_else(|| Error::bad_request("Name the token in the header X-Subject-Token."))?;
-    match identity.token_validate_at(text, Some(own.revision)).await {
-        Ok(token) => {
-            identity.caller_of(&own).allow(rule, &target(&token))?;
-            Ok((text, token))
+/// Who asks about which token.
+struct Subject {
+    caller: Caller,
+    /// The revision at which the caller's token was found valid.
+    revision: i64,
+    text: String,
+    /// Whether whoever asks will obey the token's access rules.
+    knows_access_rules: bool,
+}
+
+impl FromRequestParts<Identity> for Subject {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, identity: &Identity) -> Result<Self> {
+        let own = identity.token_validate(token_in(&parts.headers).ok_or_else(refused)?).await?;
+        access_rules_check(&own.standing.data, parts)?;
+        let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let text = header(SUBJECT.as_str());
+        let text = text.ok_or_else(|| Error::bad_request("Name the token in the header X-Subject-Token."))?;
+        let version = header("openstack-identity-access-rules").and_then(|version| version.parse::<f32>().ok());
+        Ok(Self {
+            caller: identity.caller_of(&own),
+            revision: own.revision,
+            text: text.to_owned(),
+            knows_access_rules: version.is_some_and(|version| version >= 1.0),
+        })
+    }
+}
+
+impl Subject {
+    /// The token, if the caller may do to it what the rule guards; 404 when it is not valid. The caller's token and
+    /// this one are checked at the same revision, so that services pay for one look at it.
+    async fn find(&self, identity: &Identity, rule: &str, query: &Query) -> Result<(&str, Arc<Token>)> {
+        let grace = match query.flag("allow_expired")?.unwrap_or(false) {
+            true => SignedDuration::from_secs(identity.0.config.token.allow_expired_window_seconds.into()),
+            false => SignedDuration::ZERO,
+        };
+        match identity.token_validate_at(&self.text, Some(self.revision), grace).await {
+            Ok(token) => {
+                self.caller.allow(rule, &target(&token))?;
+                Ok((&self.text, token))
+            }
+            Err(error) if error.kind == api::Kind::Unauthorized => {
+                Err(Error::not_found("Could not find token: it is unknown, has expired or was revoked."))
+            }
+            Err(error) => Err(error),
         }
-        Err(error) if error.kind == api::Kind::Unauthorized => {
-            Err(Error::not_found("Could not find token: it is unknown, has expired or was revoked."))
-        }
-        Err(error) => Err(error),
     }
 }
 
 fn target(token: &Token) -> Target<'_> {
-    Target::new().with("target.token.user_id", &token.data.user_id)
+    Target::new().with("target.token.user_id", &token.standing.data.user_id)
 }
 
 fn nocatalog(query: &Query) -> bool {
@@ -138,29 +228,56 @@ fn nocatalog(query: &Query) -> bool {
     query.get("nocatalog").is_some()
 }
 
-fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
-    let mut value = HeaderValue::from_str(token).unwrap_or_else(|_| HeaderValue::from_static(""));
+fn secret(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
-    [(SUBJECT, value), (header::VARY, HeaderValue::from_static("X-Auth-Token"))]
+    value
+}
+
+pub(super) fn headers(token: &str) -> [(HeaderName, HeaderValue); 2] {
+    [(SUBJECT, secret(token)), (header::VARY, HeaderValue::from_static("X-Auth-Token"))]
 }
 
 /// The proofs in the order of `methods`.
-fn proofs(body: Proofs) -> Result<Vec<Proof>> {
-    let mut found = Vec::new();
-    let (mut password, mut token) = (body.password, body.token);
-    for method in &body.methods {
-        let missing = || Error::bad_request(format!("auth.identity.{method} is missing: the methods name it."));
-        found.push(match method.as_str() {
-            "password" => {
-                let PasswordProof { user: UserRef { id, name, domain, password } } =
-                    password.take().ok_or_else(missing)?;
-                Proof::Password { user: named("auth.identity.password.user", id, name, domain)?, password }
-            }
-            "token" => Proof::Token(token.take().ok_or_else(missing)?.id),
-            _ => return Err(refused()),
-        });
-    }
-    Ok(found)
+fn proofs(mut body: Proofs) -> Result<Vec<Proof>> {
+    let methods = std::mem::take(&mut body.methods);
+    let once = |(at, method): &(usize, &String)| !methods[..*at].contains(method);
+    methods.iter().enumerate().filter(once).map(|(_, method)| proof(method, &mut body)).collect()
+}
+
+fn proof(method: &str, body: &mut Proofs) -> Result<Proof> {
+    let missing = || Error::bad_request(format!("auth.identity.{method} is missing: the methods name it."));
+    Ok(match method {
+        "password" => {
+            let PasswordUser { user, password } = body.password.take().ok_or_else(missing)?.user;
+            Proof::Password { user: user_named("auth.identity.password.user", user)?, password }
+        }
+        "token" => Proof::Token(body.token.take().ok_or_else(missing)?.id),
+        "totp" => {
+            let TotpUser { user, passcode } = body.totp.take().ok_or_else(missing)?.user;
+            Proof::Totp { user: user_named("auth.identity.totp.user", user)?, passcode }
+        }
+        "application_credential" => {
+            let proof = body.application_credential.take().ok_or_else(missing)?;
+            let which = match (proof.id, proof.name, proof.user) {
+                (Some(id), ..) => ApplicationRef::Id(id),
+                (None, Some(name), Some(user)) => {
+                    ApplicationRef::Name(name, user_named("auth.identity.application_credential.user", user)?)
+                }
+                _ => {
+                    return Err(Error::bad_request(
+                        "auth.identity.application_credential needs an id, or a name and a user.",
+                    ));
+                }
+            };
+            Proof::Application { which, secret: proof.secret }
+        }
+        _ => return Err(refused()),
+    })
+}
+
+fn user_named(field: &str, user: UserRef) -> Result<Named> {
+    named(field, user.id, user.name, user.domain)
 }
 
 fn scope(body: Option<Value>) -> Result<WantedScope> {
@@ -170,18 +287,16 @@ fn scope(body: Option<Value>) -> Result<WantedScope> {
         Some(Value::String(text)) if text == "unscoped" => return Ok(WantedScope::Unscoped),
         Some(body) => serde_json::from_value(body).map_err(|error| invalid(&error.to_string()))?,
     };
-    match body {
-        ScopeBody { project: Some(ProjectRef { id, name, domain }), domain: None, system: None, unscoped: None } => {
+    let ScopeBody { project, domain, system, unscoped, trust } = body;
+    match (project, domain, system, unscoped, trust) {
+        (Some(ProjectRef { id, name, domain }), None, None, None, None) => {
             Ok(WantedScope::Project(named("auth.scope.project", id, name, domain)?))
         }
-        ScopeBody { project: None, domain: Some(domain), system: None, unscoped: None } => {
-            Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?))
-        }
-        ScopeBody { project: None, domain: None, system: Some(SystemRef { all: true }), unscoped: None } => {
-            Ok(WantedScope::System)
-        }
-        ScopeBody { project: None, domain: None, system: None, unscoped: Some(_) } => Ok(WantedScope::Unscoped),
-        _ => Err(invalid("name exactly one of project, domain and system ({\"all\": true}).")),
+        (None, Some(domain), None, None, None) => Ok(WantedScope::Domain(domain_ref("auth.scope.domain", domain)?)),
+        (None, None, Some(SystemRef { all: true }), None, None) => Ok(WantedScope::System),
+        (None, None, None, Some(_), None) => Ok(WantedScope::Unscoped),
+        (None, None, None, None, Some(TrustRef { id })) => Ok(WantedScope::Trust(id)),
+        _ => Err(invalid("name exactly one of project, domain, OS-TRUST:trust and system ({\"all\": true}).")),
     }
 }
 
@@ -200,43 +315,4 @@ fn domain_ref(field: &str, domain: NameOrId) -> Result<DomainRef> {
         NameOrId { name: Some(name), .. } => Ok(DomainRef::Name(name)),
         _ => Err(Error::bad_request(format!("{field} needs an id or a name."))),
     }
-}
-
-/// What the token says, as clients read it.
-async fn document(identity: &Identity, token: &Token, with_catalog: bool) -> Result<Value> {
-    let (data, payload) = (&token.data, &token.payload);
-    let mut audit_ids = vec![payload.audit_id_text()];
-    if payload.chain_id.is_some() {
-        audit_ids.push(payload.chain_id_text());
-    }
-    let mut body = json!({
-        "methods": payload.methods.names(),
-        "user": {
-            "id": data.user_id,
-            "name": data.user_name,
-            "domain": {"id": data.user_domain_id, "name": token.user_domain_name},
-            "password_expires_at": null,
-        },
-        "audit_ids": audit_ids,
-        "expires_at": api::time::micros(payload.expires_at),
-        "issued_at": api::time::micros(payload.issued_at),
-    });
-    if let Some(id) = &data.project_id {
-        let domain = json!({"id": data.project_domain_id, "name": token.domain_name});
-        body["project"] = json!({"id": id, "name": data.project_name, "domain": domain});
-        body["is_domain"] = json!(false);
-    }
-    if let Some(id) = &data.domain_id {
-        body["domain"] = json!({"id": id, "name": token.domain_name});
-    }
-    if data.system {
-        body["system"] = json!({"all": true});
-    }
-    if !token.roles.is_empty() {
-        body["roles"] = token.roles.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
-        if with_catalog {
-            body["catalog"] = identity.catalog_at(token.revision, data).await?;
-        }
-    }
-    Ok(json!({"token": body}))
 }

@@ -1,6 +1,6 @@
 //! `/v3/users`.
 
-use api::{Json, Result};
+use api::{Error, Json, Result};
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
@@ -14,7 +14,7 @@ use super::list::{Listing, own_domain};
 use super::{projects, shapes};
 use crate::Identity;
 use crate::fields::missing;
-use crate::store::user::User;
+use crate::store::user::{Expiry, User};
 
 pub(super) fn routes() -> Router<Identity> {
     Router::new()
@@ -44,8 +44,29 @@ async fn user_list(call: Call, list: Listing) -> Result<Json<Value>> {
     call.allow("identity:list_users", &Target::new().with("target.domain_id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     filters.extend(list.domain(&call.caller));
-    let users = call.identity.user_list(filters, &list.page).await?;
-    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call.links, user)))
+    let expiry = list.query.get("password_expires_at").map(expiry).transpose()?;
+    let users = call.identity.user_list(filters, expiry.as_ref(), &list.page).await?;
+    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call, user)))
+}
+
+/// A comparison such as `lt:2027-01-31T12:00:00Z` with the end of the password.
+fn expiry(text: &str) -> Result<Expiry> {
+    let (way, time) = text.split_once(':').unwrap_or_default();
+    let comparison = match way {
+        "lt" => "<",
+        "lte" => "<=",
+        "gt" => ">",
+        "gte" => ">=",
+        "eq" => "=",
+        "neq" => "<>",
+        _ => "",
+    };
+    match api::time::parse(time).filter(|_| !comparison.is_empty()) {
+        Some(at) => Ok(Expiry { comparison, at }),
+        None => Err(Error::bad_request(
+            "password_expires_at must be lt, lte, gt, gte, eq or neq, a colon, and a time such as 2027-01-31T12:00:00Z.",
+        )),
+    }
 }
 
 async fn user_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)> {
@@ -55,18 +76,18 @@ async fn user_create(call: Call, body: Body) -> Result<(StatusCode, Json<Value>)
     call.allow("identity:create_user", &Target::new().with("target.user.domain_id", &named))?;
     let domain_id = named.unwrap_or_else(|| super::domain_of_scope(&call.caller));
     let user = call.identity.user_create(fields, domain_id).await?;
-    created("user", shapes::user(&call.links, &user))
+    created("user", shapes::user(&call, &user))
 }
 
 async fn user_show(call: Call, Path(id): Path<String>) -> Result<Json<Value>> {
     let user = allowed(&call, "identity:get_user", &id).await?;
-    shown("user", shapes::user(&call.links, &user))
+    shown("user", shapes::user(&call, &user))
 }
 
 async fn user_update(call: Call, Path(id): Path<String>, body: Body) -> Result<Json<Value>> {
     allowed(&call, "identity:update_user", &id).await?;
     let user = call.identity.user_update(&id, body.fields("user")?).await?;
-    shown("user", shapes::user(&call.links, &user))
+    shown("user", shapes::user(&call, &user))
 }
 
 async fn user_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {

@@ -1,6 +1,8 @@
 //! The rules that guard the identity API, per resource, with the names and defaults that operators know.
 
+mod application_credential;
 mod catalog;
+mod credential;
 mod domain;
 mod domain_config;
 mod endpoint_filter;
@@ -11,6 +13,7 @@ mod policy_document;
 mod project;
 mod role;
 mod token;
+mod trust;
 mod user;
 
 use policy::{Rule, Scope};
@@ -43,6 +46,16 @@ const fn cloud_rule(
     Rule { name, check, description, operations, scopes: &[Scope::System, Scope::Project] }
 }
 
+/// A rule about what only makes sense in a project.
+const fn project_rule(
+    name: &'static str,
+    check: &'static str,
+    description: &'static str,
+    operations: &'static [(&'static str, &'static str)],
+) -> Rule {
+    Rule { name, check, description, operations, scopes: &[Scope::Project] }
+}
+
 /// Joins lists of rules into one.
 const fn joined<const N: usize>(lists: &[&[Rule]]) -> [Rule; N] {
     let mut all = [lists[0][0]; N];
@@ -71,6 +84,9 @@ const LISTS: &[&[Rule]] = &[
     endpoint_filter::RULES,
     domain_config::RULES,
     limit::RULES,
+    trust::RULES,
+    application_credential::RULES,
+    credential::RULES,
 ];
 
 const COUNT: usize = {

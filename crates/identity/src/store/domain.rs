@@ -67,6 +67,10 @@ pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
          AND actor_id IN (SELECT id FROM identity_users WHERE domain_id = $1)",
         "DELETE FROM identity_assignments WHERE actor_type = 'group'
          AND actor_id IN (SELECT id FROM identity_groups WHERE domain_id = $1)",
+        "DELETE FROM identity_application_credentials
+         WHERE user_id IN (SELECT id FROM identity_users WHERE domain_id = $1)",
+        "DELETE FROM identity_credentials
+         WHERE project_id IN (SELECT id FROM identity_projects WHERE domain_id = $1)",
         "DELETE FROM identity_groups WHERE domain_id = $1",
         "DELETE FROM identity_users WHERE domain_id = $1",
         "DELETE FROM identity_roles WHERE domain_id = $1",

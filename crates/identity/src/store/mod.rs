@@ -1,8 +1,10 @@
 //! SQL, one file per resource. Functions take the database or the transaction to run on; rules stand elsewhere.
 
+pub(crate) mod application_credential;
 pub(crate) mod assignment;
 pub(crate) mod audit;
 pub(crate) mod catalog;
+pub(crate) mod credential;
 pub(crate) mod domain;
 pub(crate) mod domain_config;
 pub(crate) mod endpoint_filter;
@@ -12,6 +14,7 @@ pub(crate) mod policy_document;
 pub(crate) mod project;
 pub(crate) mod revision;
 pub(crate) mod role;
+pub(crate) mod trust;
 pub(crate) mod user;
 
 use api::Page;

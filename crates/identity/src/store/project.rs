@@ -227,6 +227,7 @@ pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     for text in [
         "DELETE FROM identity_assignments WHERE target_type = 'project' AND target_id = $1",
         "UPDATE identity_users SET default_project_id = NULL WHERE default_project_id = $1",
+        "DELETE FROM identity_credentials WHERE project_id = $1",
         "DELETE FROM identity_projects WHERE id = $1",
     ] {
         sql(text).bind(id).execute(&mut *tx).await?;

@@ -17,6 +17,14 @@ db::row! {
         pub token_generation: i64,
         pub created_at: Timestamp,
         pub extra: Extra,
+        pub options: Extra,
+        pub password_created_at: Option<Timestamp>,
+        pub password_expires_at: Option<Timestamp>,
+        /// Whether the user chose the password, and not an administrator.
+        pub password_self_service: bool,
+        pub failed_auth_count: i64,
+        pub failed_auth_at: Option<Timestamp>,
+        pub last_active_at: Option<Timestamp>,
     }
 }
 
@@ -31,16 +39,46 @@ db::row! {
         pub default_project_id: Option<String>,
         pub enabled: bool,
         pub token_generation: i64,
+        pub created_at: Timestamp,
+        pub options: Extra,
+        pub password_expires_at: Option<Timestamp>,
+        pub failed_auth_count: i64,
+        pub failed_auth_at: Option<Timestamp>,
+        pub last_active_at: Option<Timestamp>,
         pub domain_name: String,
         pub domain_enabled: bool,
     }
 }
 
-impl Account {
-    /// Whether the user may log in at all.
-    pub fn is_active(&self) -> bool {
-        self.enabled && self.domain_enabled
+impl User {
+    /// A user without a password.
+    pub fn new(id: String, domain_id: String, name: String, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            domain_id,
+            name,
+            password_hash: None,
+            default_project_id: None,
+            enabled: true,
+            token_generation: 0,
+            created_at,
+            extra: Extra::default(),
+            options: Extra::default(),
+            password_created_at: None,
+            password_expires_at: None,
+            password_self_service: false,
+            failed_auth_count: 0,
+            failed_auth_at: None,
+            last_active_at: None,
+        }
     }
+}
+
+/// Which users a list asks for by the end of their passwords.
+pub(crate) struct Expiry {
+    /// A comparison of SQL.
+    pub comparison: &'static str,
+    pub at: Timestamp,
 }
 
 pub(crate) async fn get(on: impl Into<On<'_>>, id: &str) -> Result<Option<User>> {
@@ -52,8 +90,7 @@ pub(crate) async fn by_name(on: impl Into<On<'_>>, domain_id: &str, name: &str) 
 }
 
 pub(crate) async fn account(on: impl Into<On<'_>>, id: &str) -> Result<Option<Account>> {
-    sql("SELECT u.id, u.domain_id, u.name, u.password_hash, u.default_project_id, u.enabled, u.token_generation,
-            d.name AS domain_name, d.enabled AS domain_enabled
+    sql("SELECT u.*, d.name AS domain_name, d.enabled AS domain_enabled
          FROM identity_users u JOIN identity_domains d ON d.id = u.domain_id WHERE u.id = $1")
     .bind(id)
     .optional(on)
@@ -67,8 +104,7 @@ pub(crate) async fn account_by_name(
     domain_id: Option<&str>,
     domain_name: Option<&str>,
 ) -> Result<Option<Account>> {
-    sql("SELECT u.id, u.domain_id, u.name, u.password_hash, u.default_project_id, u.enabled, u.token_generation,
-            d.name AS domain_name, d.enabled AS domain_enabled
+    sql("SELECT u.*, d.name AS domain_name, d.enabled AS domain_enabled
          FROM identity_users u JOIN identity_domains d ON d.id = u.domain_id
          WHERE u.name = $1 AND (d.id = $2 OR d.name = $3)")
     .bind(name)
@@ -78,9 +114,17 @@ pub(crate) async fn account_by_name(
     .await
 }
 
-pub(crate) async fn list(on: impl Into<On<'_>>, filters: Vec<Filter>, page: &Page) -> Result<Vec<User>> {
+pub(crate) async fn list(
+    on: impl Into<On<'_>>,
+    filters: Vec<Filter>,
+    expiry: Option<&Expiry>,
+    page: &Page,
+) -> Result<Vec<User>> {
     let mut sql = sql("SELECT * FROM identity_users WHERE TRUE");
     push_filters(&mut sql, "identity_users", filters);
+    if let Some(expiry) = expiry {
+        sql.push(" AND password_expires_at ").push(expiry.comparison).push(" ").push_bind(expiry.at);
+    }
     push_page(&mut sql, "identity_users", BY_NAME, page);
     sql.all(on).await
 }
@@ -101,8 +145,9 @@ pub(crate) async fn of_group(
 
 pub(crate) async fn insert(tx: &mut Tx, user: &User) -> Result<()> {
     sql("INSERT INTO identity_users (id, domain_id, name, password_hash, default_project_id, enabled,
-            token_generation, created_at, extra)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+            token_generation, created_at, extra, options, password_created_at, password_expires_at,
+            password_self_service, failed_auth_count, failed_auth_at, last_active_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)")
     .bind(&user.id)
     .bind(&user.domain_id)
     .bind(&user.name)
@@ -112,6 +157,13 @@ pub(crate) async fn insert(tx: &mut Tx, user: &User) -> Result<()> {
     .bind(user.token_generation)
     .bind(user.created_at)
     .bind(&user.extra)
+    .bind(&user.options)
+    .bind(user.password_created_at)
+    .bind(user.password_expires_at)
+    .bind(user.password_self_service)
+    .bind(user.failed_auth_count)
+    .bind(user.failed_auth_at)
+    .bind(user.last_active_at)
     .execute(tx)
     .await
     .map(drop)
@@ -119,7 +171,8 @@ pub(crate) async fn insert(tx: &mut Tx, user: &User) -> Result<()> {
 
 pub(crate) async fn update(tx: &mut Tx, user: &User) -> Result<()> {
     sql("UPDATE identity_users SET name = $2, password_hash = $3, default_project_id = $4, enabled = $5,
-            token_generation = $6, extra = $7
+            token_generation = $6, extra = $7, options = $8, password_created_at = $9, password_expires_at = $10,
+            password_self_service = $11, failed_auth_count = $12, failed_auth_at = $13, last_active_at = $14
          WHERE id = $1")
     .bind(&user.id)
     .bind(&user.name)
@@ -128,6 +181,78 @@ pub(crate) async fn update(tx: &mut Tx, user: &User) -> Result<()> {
     .bind(user.enabled)
     .bind(user.token_generation)
     .bind(&user.extra)
+    .bind(&user.options)
+    .bind(user.password_created_at)
+    .bind(user.password_expires_at)
+    .bind(user.password_self_service)
+    .bind(user.failed_auth_count)
+    .bind(user.failed_auth_at)
+    .bind(user.last_active_at)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Counts a wrong password; one after the end of a lock is the first again. Takes as long for a user who is not there.
+pub(crate) async fn failure_count(
+    tx: &mut Tx,
+    id: &str,
+    now: Timestamp,
+    most: i64,
+    locked_until: Timestamp,
+) -> Result<()> {
+    sql("UPDATE identity_users SET failed_auth_at = $2, failed_auth_count =
+            CASE WHEN failed_auth_count >= $3 AND failed_auth_at <= $4 THEN 1 ELSE failed_auth_count + 1 END
+         WHERE id = $1")
+    .bind(id)
+    .bind(now)
+    .bind(most)
+    .bind(locked_until)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Notes a login: no failures any more, and the time if that is wanted.
+pub(crate) async fn login_note(tx: &mut Tx, id: &str, now: Option<Timestamp>) -> Result<()> {
+    sql("UPDATE identity_users SET failed_auth_count = 0, failed_auth_at = NULL,
+            last_active_at = COALESCE($2, last_active_at) WHERE id = $1")
+    .bind(id)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// The hashes of the passwords that the user had before, the latest first.
+pub(crate) async fn old_passwords(on: impl Into<On<'_>>, user_id: &str, limit: i64) -> Result<Vec<String>> {
+    sql("SELECT password_hash FROM identity_old_passwords WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2")
+        .bind(user_id)
+        .bind(limit)
+        .all(on)
+        .await
+}
+
+/// Keeps a password that was replaced, and forgets those beyond `most`.
+pub(crate) async fn old_password_keep(
+    tx: &mut Tx,
+    id: &str,
+    user_id: &str,
+    hash: &str,
+    now: Timestamp,
+    most: i64,
+) -> Result<()> {
+    sql("INSERT INTO identity_old_passwords (id, user_id, password_hash, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(id)
+        .bind(user_id)
+        .bind(hash)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+    sql("DELETE FROM identity_old_passwords WHERE user_id = $1 AND id NOT IN (
+            SELECT id FROM identity_old_passwords WHERE user_id = $1 ORDER BY created_at DESC, id LIMIT $2)")
+    .bind(user_id)
+    .bind(most)
     .execute(tx)
     .await
     .map(drop)
@@ -137,6 +262,7 @@ pub(crate) async fn update(tx: &mut Tx, user: &User) -> Result<()> {
 pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<()> {
     for text in [
         "DELETE FROM identity_assignments WHERE actor_type = 'user' AND actor_id = $1",
+        "DELETE FROM identity_application_credentials WHERE user_id = $1",
         "DELETE FROM identity_users WHERE id = $1",
     ] {
         sql(text).bind(id).execute(&mut *tx).await?;

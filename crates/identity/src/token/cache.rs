@@ -1,56 +1,39 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
-use super::Token;
-
-/// The hash under which a token is remembered; the token itself is not kept.
-pub(crate) type Key = [u8; 32];
-
-/// The state of the world that an answer holds for: identity's revision and the version of the keys.
-pub(crate) type Epoch = (i64, i64);
-
-type Half = HashMap<Key, (Epoch, Arc<Token>)>;
-
-/// Validated tokens of this process. It holds at most twice its size and forgets what was not used lately.
-pub(crate) struct Cache {
+/// What was looked up lately. It holds at most twice its size and forgets what was not used.
+pub(crate) struct Cache<K, V> {
     size: usize,
-    halves: Mutex<[Half; 2]>,
+    halves: Mutex<[HashMap<K, V>; 2]>,
 }
 
-/// The hash of a token.
-pub(crate) fn key(token: &str) -> Key {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-impl Cache {
+impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     pub fn new(size: usize) -> Self {
-        Self { size: size.max(1), halves: Mutex::default() }
+        Self { size: size.max(1), halves: Mutex::new([HashMap::new(), HashMap::new()]) }
     }
 
-    /// What was last known of a token, and when.
-    pub fn get(&self, key: &Key) -> Option<(Epoch, Arc<Token>)> {
+    pub fn get(&self, key: &K) -> Option<V> {
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         let [new, old] = &mut *halves;
         if let Some(found) = new.get(key) {
             return Some(found.clone());
         }
         let found = old.remove(key)?;
-        put(&mut halves, self.size, *key, found.clone());
+        put(&mut halves, self.size, key.clone(), found.clone());
         Some(found)
     }
 
-    pub fn put(&self, key: Key, epoch: Epoch, token: Arc<Token>) {
+    pub fn put(&self, key: K, value: V) {
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        put(&mut halves, self.size, key, (epoch, token));
+        put(&mut halves, self.size, key, value);
     }
 }
 
-fn put(halves: &mut [Half; 2], size: usize, key: Key, entry: (Epoch, Arc<Token>)) {
+fn put<K: Eq + Hash, V>(halves: &mut [HashMap<K, V>; 2], size: usize, key: K, value: V) {
     let [new, old] = halves;
     if new.len() >= size {
         *old = std::mem::take(new);
     }
-    new.insert(key, entry);
+    new.insert(key, value);
 }

@@ -1,20 +1,27 @@
 //! Tokens: making, checking and ending them.
 
 mod cache;
-pub(crate) mod keys;
 mod payload;
+mod standing;
 
 pub(crate) use cache::Cache;
-pub(crate) use payload::{Methods, Payload, Scope};
+pub(crate) use payload::{Methods, Payload, Scope, put_id, take_id};
+pub(crate) use standing::{Place, Standing};
 
 use std::sync::Arc;
 
 use api::{Error, Result};
-use cache::{Epoch, Key};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
-use crate::directory::Directory;
-use crate::store::{assignment, domain, project, revision, user};
-use crate::{Caller, Identity, TokenData};
+use crate::store::{revision, user};
+use crate::{Caller, Identity};
+
+/// The hash under which a token is remembered; the token itself is not kept.
+pub(crate) type Key = [u8; 32];
+
+/// The state of the world that an answer holds for: identity's revision and the version of the keys.
+pub(crate) type Epoch = (i64, i64);
 
 /// Longer texts are no tokens of ours.
 const LONGEST: usize = 512;
@@ -22,15 +29,10 @@ const LONGEST: usize = 512;
 /// A token whose user, scope and roles stood when it was looked up.
 #[derive(Debug)]
 pub(crate) struct Token {
-    pub data: Arc<TokenData>,
     pub payload: Payload,
+    pub standing: Arc<Standing>,
     /// The revision at which it was looked up; while the token is served from memory, the current one.
     pub revision: i64,
-    pub user_domain_name: String,
-    /// The name of the scope's domain, or of the domain that the project is in.
-    pub domain_name: Option<String>,
-    /// Ids and names.
-    pub roles: Vec<(String, String)>,
 }
 
 /// The answer to anything wrong with an authentication; what it was is not told.
@@ -49,6 +51,10 @@ pub(crate) struct NewToken {
     pub parent: Option<Arc<Token>>,
 }
 
+fn key(token: &str) -> Key {
+    Sha256::digest(token.as_bytes()).into()
+}
+
 impl Identity {
     /// The caller that a token stands for; 401 when it is not valid.
     pub async fn authenticate(&self, token: &str) -> Result<Caller> {
@@ -58,7 +64,7 @@ impl Identity {
 
     /// Whoever holds the token.
     pub(crate) fn caller_of(&self, token: &Token) -> Caller {
-        Caller::new(Arc::clone(&token.data), String::new(), Arc::clone(&self.0.policy))
+        Caller::new(Arc::clone(&token.standing.data), String::new(), Arc::clone(&self.0.policy))
     }
 
     /// A token of the user on the project, for tests and for the cloud's own use.
@@ -75,24 +81,34 @@ impl Identity {
     pub(crate) async fn token_issue(&self, new: NewToken) -> Result<(String, Arc<Token>)> {
         let runtime = &self.0.runtime;
         let issued_at = runtime.clock.now();
+        // A parent that was found valid at a revision belongs to no chain that was ended until then.
+        let revision = match &new.parent {
+            Some(parent) => parent.revision,
+            None => revision::get(&self.0.db).await?,
+        };
+        let standing = self.standing(&new.user_id, &new.scope, revision).await?;
+        let latest = match &new.parent {
+            Some(parent) => parent.payload.expires_at,
+            None => issued_at.checked_add(self.0.config.token.expiration()).map_err(Error::internal)?,
+        };
+        let expires_at = standing.ends_at.map_or(latest, |end| end.min(latest));
+        if standing.generation != new.generation || expires_at <= issued_at {
+            return Err(refused());
+        }
         let payload = Payload {
             methods: new.methods,
             user_id: new.user_id,
             scope: new.scope,
             issued_at,
-            expires_at: match &new.parent {
-                Some(parent) => parent.payload.expires_at,
-                None => issued_at.checked_add(self.0.options.token_expiry).map_err(Error::internal)?,
-            },
+            expires_at,
             audit_id: runtime.ids.bytes(),
             chain_id: new.parent.map(|parent| parent.payload.chain_id.unwrap_or(parent.payload.audit_id)),
             generation: new.generation,
         };
         let ring = self.0.keys.ring();
         let text = ring.seal(&payload.encode());
-        let revision = revision::get(&self.0.db).await?;
-        let token = Arc::new(self.token_load(payload, revision).await?);
-        self.0.tokens.put(cache::key(&text), (revision, ring.version), Arc::clone(&token));
+        let token = Arc::new(Token { payload, standing, revision });
+        self.0.tokens.put(key(&text), ((revision, ring.version), Arc::clone(&token)));
         Ok((text, token))
     }
 
@@ -100,15 +116,20 @@ impl Identity {
     ///
     /// A token that was checked before costs one tiny query: whether identity has changed since.
     pub(crate) async fn token_validate(&self, text: &str) -> Result<Arc<Token>> {
-        self.token_validate_at(text, None).await
+        self.token_validate_at(text, None, SignedDuration::ZERO).await
     }
 
-    /// The same as of a revision that was just looked up, if it was.
-    pub(crate) async fn token_validate_at(&self, text: &str, revision: Option<i64>) -> Result<Arc<Token>> {
+    /// The same as of a revision that was just looked up, if it was; and for a token that ended, but not long ago.
+    pub(crate) async fn token_validate_at(
+        &self,
+        text: &str,
+        revision: Option<i64>,
+        grace: SignedDuration,
+    ) -> Result<Arc<Token>> {
         if text.is_empty() || text.len() > LONGEST {
             return Err(refused());
         }
-        let key = cache::key(text);
+        let key = key(text);
         let ring = self.0.keys.ring();
         let known = self.0.tokens.get(&key).filter(|((_, version), _)| *version == ring.version);
         let fresh = match &known {
@@ -117,7 +138,7 @@ impl Identity {
         };
         let expires_at = known.as_ref().map(|(_, token)| token.payload.expires_at);
         let expires_at = expires_at.or(fresh.as_ref().map(|payload| payload.expires_at));
-        if expires_at.is_none_or(|at| at <= self.0.runtime.clock.now()) {
+        if expires_at.is_none_or(|at| self.0.runtime.clock.now().duration_since(at) >= grace) {
             return Err(refused());
         }
         let revision = match revision {
@@ -132,65 +153,19 @@ impl Identity {
         }
     }
 
-    async fn token_remember(&self, key: Key, payload: Payload, epoch: Epoch) -> Result<Arc<Token>> {
-        let token = Arc::new(self.token_load(payload, epoch.0).await?);
-        self.0.tokens.put(key, epoch, Arc::clone(&token));
-        Ok(token)
-    }
-
     /// Looks up all that the token refers to; 401 when any of it is gone, disabled or taken away.
-    async fn token_load(&self, payload: Payload, revision: i64) -> Result<Token> {
-        let db = &self.0.db;
-        let account = user::account(db, &payload.user_id).await?.filter(user::Account::is_active);
-        let account = account.filter(|account| account.token_generation == payload.generation).ok_or_else(refused)?;
-        if revision::is_revoked(db, &payload.audit_id_text(), &payload.chain_id_text()).await? {
+    async fn token_remember(&self, key: Key, payload: Payload, epoch: Epoch) -> Result<Arc<Token>> {
+        let standing = self.standing(&payload.user_id, &payload.scope, epoch.0).await.map_err(|error| {
+            // Whatever was taken away: who comes with the token has to log in again.
+            if error.status().is_client_error() { refused() } else { error }
+        })?;
+        let ended = revision::is_revoked(&self.0.db, &payload.audit_id_text(), &payload.chain_id_text()).await?;
+        if ended || standing.generation != payload.generation {
             return Err(refused());
         }
-        let directory = self.directory(revision).await?;
-        let mut data = TokenData {
-            user_id: account.id,
-            user_name: account.name,
-            user_domain_id: account.domain_id,
-            ..TokenData::default()
-        };
-        let (domain_name, roles) = self.scope_load(&payload.scope, &mut data, &directory).await?;
-        if payload.scope != Scope::Unscoped && roles.is_empty() {
-            return Err(refused());
-        }
-        data.roles = roles.iter().map(|(_, name)| name.clone()).collect();
-        Ok(Token { data: Arc::new(data), payload, revision, user_domain_name: account.domain_name, domain_name, roles })
-    }
-
-    /// Fills in the scope; gives its domain's name and the roles that the user has there.
-    async fn scope_load(
-        &self,
-        scope: &Scope,
-        data: &mut TokenData,
-        directory: &Directory,
-    ) -> Result<(Option<String>, Vec<(String, String)>)> {
-        let db = &self.0.db;
-        let (domain_name, given) = match scope {
-            Scope::Unscoped => return Ok((None, Vec::new())),
-            Scope::System => {
-                data.system = true;
-                (None, assignment::roles_on(db, &data.user_id, "system", "system").await?)
-            }
-            Scope::Domain(id) => {
-                let domain = domain::get(db, id).await?.filter(|domain| domain.enabled).ok_or_else(refused)?;
-                data.domain_id = Some(domain.id);
-                (Some(domain.name), assignment::roles_on(db, &data.user_id, "domain", id).await?)
-            }
-            Scope::Project(id) => {
-                let project = project::scoped(db, id).await?.filter(|p| p.enabled && p.domain_enabled);
-                let project = project.ok_or_else(refused)?;
-                let given = assignment::roles_on_project(db, &data.user_id, id, &project.domain_id).await?;
-                data.project_id = Some(project.id);
-                data.project_name = Some(project.name);
-                data.project_domain_id = Some(project.domain_id);
-                (Some(project.domain_name), given)
-            }
-        };
-        Ok((domain_name, directory.roles_of_token(&given)))
+        let token = Arc::new(Token { payload, standing, revision: epoch.0 });
+        self.0.tokens.put(key, (epoch, Arc::clone(&token)));
+        Ok(token)
     }
 
     /// Ends a token.
@@ -200,6 +175,12 @@ impl Identity {
         let now = self.0.runtime.clock.now();
         revision::revoke(&mut tx, &payload.audit_id_text(), false, payload.expires_at, now).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Which tokens were ended one by one since then.
+    pub(crate) async fn revocation_list(&self, since: Option<Timestamp>) -> Result<Vec<revision::Revocation>> {
+        let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(revision::revocations(&self.0.db, self.0.runtime.clock.now(), since).await?)
     }
 
     /// Makes the staged token key the primary one and stages a new one; at most `most` keys (at least 3) stay.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 /// What a token is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
     /// Nothing but getting another one.
     Unscoped,
@@ -15,23 +15,54 @@ pub(crate) enum Scope {
     Domain(String),
     /// The whole system.
     System,
+    /// What a trust hands over. The token's user is one of its two users; the generation is that of the other.
+    Trust { id: String, other_generation: i64 },
+    /// What an application credential is for.
+    Application(String),
 }
 
 /// How the user proved who it is: a set of flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Methods(u8);
+pub(crate) struct Methods(u16);
 
-const METHODS: &[(u8, &str)] = &[(1, "password"), (2, "token")];
+const METHODS: &[(u16, &str)] =
+    &[(1, "password"), (2, "token"), (4, "totp"), (8, "application_credential"), (16, "ec2credential")];
 
 impl Methods {
     /// By a password.
     pub const PASSWORD: Self = Self(1);
     /// By another token.
     pub const TOKEN: Self = Self(2);
+    /// By a one-time passcode.
+    pub const TOTP: Self = Self(4);
+    /// By the secret of an application credential.
+    pub const APPLICATION_CREDENTIAL: Self = Self(8);
+    /// By a request signed as for EC2 or S3.
+    pub const EC2: Self = Self(16);
 
     /// Either's.
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// As a number.
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// From that number.
+    pub fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// Whether each of these is among them.
+    pub fn contain(self, wanted: Self) -> bool {
+        self.0 & wanted.0 == wanted.0
+    }
+
+    /// The method of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        METHODS.iter().find(|(_, known)| *known == name).map(|(flag, _)| Self(*flag))
     }
 
     /// Their names on the wire.
@@ -55,7 +86,7 @@ pub(crate) struct Payload {
     pub generation: i64,
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Payload {
     /// The token's own audit id, as it is written.
@@ -70,7 +101,8 @@ impl Payload {
 
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = vec![VERSION, self.methods.0];
+        let mut out = vec![VERSION];
+        out.extend_from_slice(&self.methods.0.to_be_bytes());
         put_id(&mut out, &self.user_id);
         match &self.scope {
             Scope::Unscoped => out.push(0),
@@ -83,6 +115,15 @@ impl Payload {
                 put_id(&mut out, id);
             }
             Scope::System => out.push(3),
+            Scope::Trust { id, other_generation } => {
+                out.push(4);
+                put_id(&mut out, id);
+                out.extend_from_slice(&other_generation.to_be_bytes());
+            }
+            Scope::Application(id) => {
+                out.push(5);
+                put_id(&mut out, id);
+            }
         }
         for number in [self.issued_at.as_microsecond(), self.expires_at.as_microsecond(), self.generation] {
             out.extend_from_slice(&number.to_be_bytes());
@@ -100,13 +141,15 @@ impl Payload {
         if take::<1>(from)? != [VERSION] {
             return None;
         }
-        let methods = Methods(take::<1>(from)?[0]);
+        let methods = Methods(u16::from_be_bytes(take(from)?));
         let user_id = take_id(from)?;
         let scope = match take::<1>(from)?[0] {
             0 => Scope::Unscoped,
             1 => Scope::Project(take_id(from)?),
             2 => Scope::Domain(take_id(from)?),
             3 => Scope::System,
+            4 => Scope::Trust { id: take_id(from)?, other_generation: i64::from_be_bytes(take(from)?) },
+            5 => Scope::Application(take_id(from)?),
             _ => return None,
         };
         let time = |micros| Timestamp::from_microsecond(i64::from_be_bytes(micros)).ok();
@@ -120,7 +163,7 @@ impl Payload {
 }
 
 /// An id of 32 lower-case hex digits takes 17 bytes: a zero, then the number. Others take their length and text.
-fn put_id(out: &mut Vec<u8>, id: &str) {
+pub(crate) fn put_id(out: &mut Vec<u8>, id: &str) {
     let mut packed = [0; 16];
     let lower = id.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
     if lower && hex::decode_to_slice(id, &mut packed).is_ok() {
@@ -134,7 +177,7 @@ fn put_id(out: &mut Vec<u8>, id: &str) {
     }
 }
 
-fn take_id(from: &mut &[u8]) -> Option<String> {
+pub(crate) fn take_id(from: &mut &[u8]) -> Option<String> {
     match take::<1>(from)?[0] {
         0 => Some(hex::encode(take::<16>(from)?)),
         length => {
@@ -162,6 +205,8 @@ mod tests {
             "[0-9a-f]{32}".prop_map(Scope::Project),
             "[a-zA-Z0-9-]{1,64}".prop_map(Scope::Domain),
             Just(Scope::System),
+            ("[0-9a-f]{32}", 0..i64::MAX).prop_map(|(id, other_generation)| Scope::Trust { id, other_generation }),
+            "[0-9a-f]{32}".prop_map(Scope::Application),
         ]
     }
 

@@ -109,7 +109,20 @@ impl Cloud {
             request = request.header(*name, *value);
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request = request.header("content-type", "application/json").body(body).unwrap();
+        self.answer(request.header("content-type", "application/json").body(body).unwrap()).await
+    }
+
+    /// Posts a form.
+    pub async fn form(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+        let mut request = Request::builder().method(Method::POST).uri(path).header("host", "cloud:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        self.answer(request.body(Body::from(form.to_owned())).unwrap()).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -193,7 +206,7 @@ fn copy(db: &Db, runtime: &Runtime, dir: &tempfile::TempDir) -> Identity {
 
 fn options(dir: &tempfile::TempDir) -> identity::Options {
     let mut options = identity::Options::new(dir.path().join("keys"));
-    options.bcrypt_rounds = 4;
+    options.config.password_hash_rounds = 4;
     options
 }
 

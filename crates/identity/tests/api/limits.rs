@@ -82,7 +82,7 @@ pub async fn limits_are_registered_then_set_for_projects_and_domains_on(cloud: &
 
 #[tokio::test]
 async fn the_strict_model_keeps_projects_below_their_domain() {
-    let cloud = Cloud::with(|options| options.limit_model = LimitModel::StrictTwoLevel).await;
+    let cloud = Cloud::with(|options| options.config.limit_model = LimitModel::StrictTwoLevel).await;
     let admin = cloud.admin().await;
     let (service, _) = registered(&cloud, &admin).await;
     let (user, project) = cloud.user("member").await;

@@ -62,7 +62,7 @@ pub async fn the_trail_says_who_changed_what_on(cloud: &Cloud) {
 
 #[tokio::test]
 async fn guessing_is_slow_and_costs_nothing_to_refuse() {
-    let cloud = Cloud::with(|options| options.failures_of_account = Allowance { burst: 3, seconds: 60 }).await;
+    let cloud = Cloud::with(|options| options.config.failures_of_account = Allowance { burst: 3, seconds: 60 }).await;
     let admin = cloud.admin().await;
     let wrong = || by_password("admin", "wrong", Value::Null);
     for _ in 0..3 {

@@ -3,7 +3,10 @@
 use db::{Db, Options};
 
 use crate::cloud::Cloud;
-use crate::{access, assignments, domain_configs, endpoints, limits, lists, operations, projects, resources, tokens};
+use crate::{
+    access, accounts, assignments, credentials, delegation, domain_configs, endpoints, limits, lists, operations,
+    projects, resources, tokens,
+};
 
 async fn cloud() -> Cloud {
     let address = db::testing::postgres_database().await;
@@ -58,4 +61,19 @@ async fn all_of_it_works_over_postgresql() {
     limits::limits_are_registered_then_set_for_projects_and_domains_on(&cloud().await).await;
     operations::the_trail_says_who_changed_what_on(&cloud().await).await;
     operations::a_cloud_may_begin_under_other_names_on(&cloud().await).await;
+    delegation::an_application_credential_gives_its_roles_on_its_project_on(&cloud().await).await;
+    delegation::an_application_credential_is_no_way_up_on(&cloud().await).await;
+    delegation::an_application_credential_ends_with_what_it_stands_on_on(&cloud().await).await;
+    delegation::access_rules_are_enforced_on(&cloud().await).await;
+    delegation::a_bearer_token_comes_by_oauth2_on(&cloud().await).await;
+    delegation::a_trust_hands_over_roles_on(&cloud().await).await;
+    delegation::a_trust_ends_with_what_it_stands_on_on(&cloud().await).await;
+    delegation::uses_of_a_trust_are_counted_exactly_on(&cloud().await).await;
+    delegation::a_trust_is_handed_on_within_its_bounds_on(&cloud().await).await;
+    credentials::credentials_are_their_owners_on(&cloud().await).await;
+    credentials::signed_requests_give_tokens_to_services_on(&cloud().await).await;
+    credentials::what_a_delegation_makes_stays_bound_to_it_on(&cloud().await).await;
+    credentials::ended_tokens_are_listed_for_services_on(&cloud().await).await;
+    accounts::a_passcode_is_good_once_on(&cloud().await).await;
+    accounts::rules_ask_for_several_methods_on(&cloud().await).await;
 }

@@ -23,5 +23,5 @@ pub(crate) fn router(image: Image) -> Router {
         .merge(tags::routes())
         .merge(schemas::routes())
         .merge(info::routes());
-    Service { prefix: "/image", style: Style::Image, negotiation: None }.wrap(routes.with_state(image))
+    Service { kind: "image", prefix: "/image", style: Style::Image, negotiation: None }.wrap(routes.with_state(image))
 }

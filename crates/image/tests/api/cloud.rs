@@ -89,7 +89,7 @@ impl Cloud {
         let runtime = Runtime { clock, ..Runtime::default() };
         let policy = Policy::new(&[identity::BASE_RULES, identity::RULES, image::RULES]).unwrap();
         let mut options = identity::Options::new(dir.path().join("keys"));
-        options.bcrypt_rounds = 4;
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), runtime.clone(), Arc::new(policy), options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".into(),

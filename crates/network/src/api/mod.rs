@@ -64,5 +64,5 @@ pub(crate) fn router(network: Network) -> Router {
         .route("/v2.0/", get(other::version))
         .nest("/v2.0", v2)
         .with_state(network);
-    Service { prefix: "/network", style: Style::Network, negotiation: None }.wrap(routes)
+    Service { kind: "network", prefix: "/network", style: Style::Network, negotiation: None }.wrap(routes)
 }

@@ -39,7 +39,8 @@ impl Cloud {
         db.migrate(&migrations).await.unwrap();
         let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES, network::RULES]).unwrap());
         let runtime = Runtime::default();
-        let options = identity::Options { bcrypt_rounds: 4, ..identity::Options::new(dir.path().join("keys")) };
+        let mut options = identity::Options::new(dir.path().join("keys"));
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), runtime.clone(), policy, options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".to_owned(),

@@ -83,7 +83,7 @@ pub(crate) fn router(placement: Placement) -> Router {
         .layer(from_fn_with_state(placement.clone(), freshness))
         .with_state(placement);
     let negotiation = Negotiation { service: "placement", legacy_header: None, min: OLDEST, max: NEWEST };
-    Service { prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
+    Service { kind: "placement", prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
 }
 
 async fn versions() -> Json<Value> {

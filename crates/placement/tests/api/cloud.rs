@@ -53,7 +53,8 @@ impl Cloud {
         db.migrate(&[identity::MIGRATIONS, placement::MIGRATIONS].concat()).await.unwrap();
         let rules = [identity::BASE_RULES, identity::RULES, placement::RULES];
         let policy = Arc::new(Policy::new(&rules).unwrap());
-        let options = identity::Options { bcrypt_rounds: 4, ..identity::Options::new(dir.path().join("keys")) };
+        let mut options = identity::Options::new(dir.path().join("keys"));
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), Runtime::default(), policy, options).unwrap();
         let admin = identity
             .bootstrap(&Bootstrap {

@@ -31,7 +31,8 @@ impl Service {
         let migrations: Vec<_> = identity::MIGRATIONS.iter().chain(crate::MIGRATIONS).copied().collect();
         db.migrate(&migrations).await.unwrap();
         let policy = Arc::new(Policy::new(&[identity::BASE_RULES, identity::RULES, crate::RULES]).unwrap());
-        let options = identity::Options { bcrypt_rounds: 4, ..identity::Options::new(directory.path().join("keys")) };
+        let mut options = identity::Options::new(directory.path().join("keys"));
+        options.config.password_hash_rounds = 4;
         let identity = Identity::new(db.clone(), Runtime::default(), policy, options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".to_owned(),

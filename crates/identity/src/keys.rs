@@ -1,4 +1,4 @@
-//! The repository of token keys: a directory of numbered files, as Keystone's. `0` is staged (it only reads), the
+//! A repository of keys, for tokens or for credentials: a directory of numbered files, as Keystone's. `0` is staged (it only reads), the
 //! highest number is the primary (it writes), those between still read.
 
 use std::fs;
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use fernet::{Fernet, MultiFernet};
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Ids, Runtime};
+use sha2::{Digest as _, Sha256};
 
 /// The keys of a directory; read again when the directory changes.
 pub(crate) struct Keys {
@@ -32,6 +33,8 @@ struct Loaded {
 #[derive(Clone)]
 pub(crate) struct Ring {
     keys: Arc<MultiFernet>,
+    /// The hash of the primary key, for those who keep what they sealed.
+    pub primary: Arc<str>,
     pub version: i64,
 }
 
@@ -58,7 +61,7 @@ impl Keys {
     pub fn open(dir: &Path, runtime: &Runtime) -> io::Result<Self> {
         setup(dir, &runtime.ids)?;
         let seen = look(dir)?;
-        let ring = Ring { keys: Arc::new(read(dir, &seen)?), version: 1 };
+        let ring = read(dir, &seen, 1)?;
         let loaded = Loaded { looked: runtime.clock.now(), seen, ring };
         Ok(Self { dir: dir.to_owned(), runtime: runtime.clone(), loaded: Mutex::new(loaded) })
     }
@@ -70,15 +73,25 @@ impl Keys {
         if now.duration_since(loaded.looked).abs() >= SignedDuration::from_secs(1) {
             loaded.looked = now;
             if let Err(error) = refresh(&self.dir, &mut loaded) {
-                tracing::error!(%error, dir = %self.dir.display(), "the token keys cannot be read; the old ones stay");
+                tracing::error!(%error, dir = %self.dir.display(), "the keys cannot be read; the old ones stay");
             }
         }
         loaded.ring.clone()
     }
 
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Rotates the keys of the directory and uses them at once.
     pub fn rotate(&self, most: usize) -> Result<()> {
         rotate(&self.dir, &self.runtime.ids, most).map_err(Error::internal)?;
+        self.reload()
+    }
+
+    /// Reads the directory again at once.
+    pub fn reload(&self) -> Result<()> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         refresh(&self.dir, &mut loaded).map_err(Error::internal)
     }
@@ -87,8 +100,7 @@ impl Keys {
 fn refresh(dir: &Path, loaded: &mut Loaded) -> io::Result<()> {
     let seen = look(dir)?;
     if seen != loaded.seen {
-        let keys = Arc::new(read(dir, &seen)?);
-        loaded.ring = Ring { keys, version: loaded.ring.version + 1 };
+        loaded.ring = read(dir, &seen, loaded.ring.version + 1)?;
         loaded.seen = seen;
     }
     Ok(())
@@ -147,23 +159,21 @@ fn look(dir: &Path) -> io::Result<Vec<(u64, i64, i64, u64)>> {
 }
 
 /// Reads the keys, the primary first.
-fn read(dir: &Path, seen: &[(u64, i64, i64, u64)]) -> io::Result<MultiFernet> {
-    let mut keys = Vec::new();
+fn read(dir: &Path, seen: &[(u64, i64, i64, u64)], version: i64) -> io::Result<Ring> {
+    let (mut keys, mut primary) = (Vec::new(), None);
     for (number, ..) in seen.iter().rev() {
         let path = dir.join(number.to_string());
         if fs::metadata(&path)?.mode() & 0o077 != 0 {
             return Err(io::Error::other(format!("{}: others may read it; chmod 600 it", path.display())));
         }
         let key = fs::read_to_string(&path)?;
-        let key = Fernet::new(key.trim()).ok_or_else(|| {
-            io::Error::other(format!("{} is no token key: remove it or rotate the keys", path.display()))
-        })?;
+        primary.get_or_insert_with(|| hex::encode(Sha256::digest(key.trim())));
+        let key = Fernet::new(key.trim())
+            .ok_or_else(|| io::Error::other(format!("{} is no key: remove it or rotate the keys", path.display())))?;
         keys.push(key);
     }
-    if keys.is_empty() {
-        return Err(io::Error::other(format!("{} holds no token keys", dir.display())));
-    }
-    Ok(MultiFernet::new(keys))
+    let primary = primary.ok_or_else(|| io::Error::other(format!("{} holds no keys", dir.display())))?;
+    Ok(Ring { keys: Arc::new(MultiFernet::new(keys)), primary: primary.into(), version })
 }
 
 #[cfg(test)]

@@ -1,0 +1,21 @@
+//! The configuration file: `ferrostack.toml` in the state directory, one section for each service.
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::state::State;
+
+/// What an operator may set. What is not there has its default; an unknown name is an error.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `[identity]`
+    pub identity: identity::Config,
+}
+
+impl Config {
+    /// The file of that state directory; without one, the defaults.
+    pub fn load(state: &State) -> Result<Self> {
+        runtime::config::load(&state.path("ferrostack.toml"))
+    }
+}
