@@ -177,7 +177,7 @@ struct Names(Vec<String>);
 
 impl Names {
     fn of(statement: &CachedStatement<'_>) -> Self {
-        Self(statement.column_names().into_iter().map(str::to_owned).collect())
+        Self(statement.column_names().map(str::to_owned).collect())
     }
 }
 

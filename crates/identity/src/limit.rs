@@ -80,6 +80,28 @@ impl Identity {
         Ok(limits)
     }
 
+    /// The defaults and the limits of several projects for a type of service, in two queries; nothing of domains.
+    pub async fn limits_of_projects(
+        &self,
+        service_type: &str,
+        project_ids: &[String],
+    ) -> Result<BTreeMap<String, Limits>> {
+        let (db, region) = (&self.0.db, &self.0.config.region);
+        let defaults: BTreeMap<String, i64> = store::concerning(db, service_type, region, "")
+            .await?
+            .into_iter()
+            .map(|one| (one.resource_name, one.default_limit))
+            .collect();
+        let alone = || Limits { default: defaults.clone(), ..Limits::default() };
+        let mut limits: BTreeMap<String, Limits> = project_ids.iter().map(|id| (id.clone(), alone())).collect();
+        for one in store::of_projects(db, service_type, region, project_ids).await? {
+            if let Some(limits) = limits.get_mut(&one.project_id) {
+                limits.project.insert(one.resource_name, one.resource_limit);
+            }
+        }
+        Ok(limits)
+    }
+
     /// The ids of the projects in a domain.
     pub async fn project_ids_in_domain(&self, on: impl Into<On<'_>>, domain_id: &str) -> Result<Vec<String>> {
         Ok(project::ids_in_domain(on, domain_id).await?)

@@ -61,7 +61,9 @@ impl Image {
         }
         let own = caller.token.project_id.as_deref() == Some(&image.owner);
         if !own && !is_admin(caller) {
-            return Err(Error::forbidden("You are not permitted to create images owned by another project."));
+            return Err(Error::forbidden(
+                "Policy doesn't allow add_image to be performed for another project: leave the owner out.",
+            ));
         }
         caller.allow("add_image", &image.target())?;
         check(&image)?;

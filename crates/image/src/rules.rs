@@ -2,7 +2,7 @@
 
 use policy::{Rule, Scope};
 
-const SCOPES: &[Scope] = &[Scope::System, Scope::Project];
+const SCOPES: &[Scope] = &[Scope::Project];
 const MEMBER: &str = "role:admin or (role:member and project_id:%(project_id)s)";
 const READER: &str = "role:admin or (role:reader and project_id:%(project_id)s)";
 const ADMIN: &str = "role:admin";

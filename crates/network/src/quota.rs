@@ -180,12 +180,14 @@ impl Network {
         for row in store::quota::all(&self.0.db).await? {
             given.entry(row.project_id).or_default().insert(row.resource, row.quota);
         }
-        let mut all = Vec::new();
-        for (project, quotas) in given {
-            let unified = self.unified(&project).await?;
-            all.push((project, with_defaults(&quotas, &unified)));
-        }
-        Ok(all)
+        let projects: Vec<String> = given.keys().cloned().collect();
+        let unified = self.0.identity.limits_of_projects(SERVICE, &projects).await?;
+        let none = identity::Limits::default();
+        let complete = |(project, quotas): (String, BTreeMap<String, i64>)| {
+            let quotas = with_defaults(&quotas, unified.get(&project).unwrap_or(&none));
+            (project, quotas)
+        };
+        Ok(given.into_iter().map(complete).collect())
     }
 
     /// Gives the project quotas of its own; -1 is without limit.

@@ -158,9 +158,10 @@ async fn console_file(State(compute): State<Compute>, Path(file): Path<String>) 
         return Err(missing());
     }
     let mut path = files.join(&file);
-    if file == "vnc_auto.html" && tokio::fs::metadata(&path).await.is_err() {
-        // Newer releases have one page for both ways of starting.
-        path = files.join("vnc_lite.html");
+    // Newer releases have a page of another name that connects by itself.
+    let lite = files.join("vnc_lite.html");
+    if file == "vnc_auto.html" && tokio::fs::try_exists(&lite).await.unwrap_or(false) {
+        path = lite;
     }
     let bytes = tokio::fs::read(&path).await.map_err(|_| missing())?;
     let kind = match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {

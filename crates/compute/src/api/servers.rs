@@ -135,13 +135,17 @@ struct Update {
     access_ipv6: Option<Option<std::net::Ipv6Addr>>,
     #[serde(default, rename = "OS-DCF:diskConfig")]
     disk_config: Option<String>,
+    #[serde(default, deserialize_with = "fields::nullable")]
+    pinned_availability_zone: Option<Option<String>>,
 }
 
 impl Update {
     fn edit(self, version: Microversion) -> Result<Edit> {
-        for (name, given, first) in
-            [("description", self.description.is_some(), 19), ("hostname", self.hostname.is_some(), 90)]
-        {
+        for (name, given, first) in [
+            ("description", self.description.is_some(), 19),
+            ("hostname", self.hostname.is_some(), 90),
+            ("pinned_availability_zone", self.pinned_availability_zone.is_some(), 104),
+        ] {
             if given && version < Microversion(2, first) {
                 return Err(Error::bad_request(format!(
                     "Additional properties are not allowed ('{name}' was unexpected in microversion {version})."
@@ -167,6 +171,7 @@ impl Update {
             access_ipv4: self.access_ipv4.map(|address| address.map(|a| a.to_string()).unwrap_or_default()),
             access_ipv6: self.access_ipv6.map(|address| address.map(|a| a.to_string()).unwrap_or_default()),
             disk_config: self.disk_config,
+            asked_zone: self.pinned_availability_zone.map(Option::unwrap_or_default),
         })
     }
 }

@@ -15,6 +15,9 @@ const TAGS: usize = 50;
 impl Compute {
     /// Changes names and the like; returns the server as it is then.
     pub(crate) async fn server_edit(&self, server: &Server, edit: &Edit) -> Result<Server> {
+        if let Some(zone) = edit.asked_zone.as_deref().filter(|zone| !zone.is_empty()) {
+            pin_check(server, zone)?;
+        }
         let mut tx = self.db().begin().await?;
         store::servers::server_edit(&mut tx, &server.id, edit, self.runtime().clock.now()).await?;
         tx.commit().await?;
@@ -79,6 +82,23 @@ impl Compute {
             _ => Ok(()),
         }
     }
+}
+
+/// A server is pinned to the zone that it is in, and to no other.
+fn pin_check(server: &Server, zone: &str) -> Result<()> {
+    if !server.asked_zone.is_empty() && server.asked_zone != zone {
+        return Err(Error::conflict(format!(
+            "The server is pinned to the zone {}; set pinned_availability_zone to null first.",
+            server.asked_zone
+        )));
+    }
+    if server.zone != zone {
+        return Err(Error::conflict(format!(
+            "The server is in the zone {}, so it cannot be pinned to {zone}; move it there first.",
+            server.zone
+        )));
+    }
+    Ok(())
 }
 
 /// Checks the tags that a server is to have.

@@ -154,6 +154,8 @@ pub(crate) struct Edit {
     pub(crate) access_ipv4: Option<String>,
     pub(crate) access_ipv6: Option<String>,
     pub(crate) disk_config: Option<String>,
+    /// The zone in which the server has to stay; empty for any.
+    pub(crate) asked_zone: Option<String>,
 }
 
 /// Writes what a user changed.
@@ -166,6 +168,7 @@ pub(crate) async fn server_edit(tx: &mut Tx, id: &str, edit: &Edit, now: Timesta
         (", access_ipv4 = ", &edit.access_ipv4),
         (", access_ipv6 = ", &edit.access_ipv6),
         (", disk_config = ", &edit.disk_config),
+        (", asked_zone = ", &edit.asked_zone),
     ] {
         if let Some(text) = text {
             update.push(column).push_bind(text);

@@ -135,6 +135,26 @@ async fn names_metadata_and_tags_can_be_changed() {
     fleet.ask_in(user, "2.25", &format!("GET {tags}"), Value::Null).await.expect(404);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_pinned_to_the_zone_that_it_is_in() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    let pin = async |version: &str, zone: Value| {
+        let body = json!({"server": {"pinned_availability_zone": zone}});
+        fleet.ask_in(&fleet.member, version, &format!("PUT {path}"), body).await
+    };
+    pin("2.103", Value::Null).await.expect(400);
+    let shown = fleet.ask_in(&fleet.member, "2.104", &format!("GET {path}"), Value::Null).await.expect(200);
+    let zone = &shown["server"]["OS-EXT-AZ:availability_zone"];
+    pin("2.104", json!("elsewhere")).await.expect(409);
+    for wanted in [Value::Null, zone.clone(), zone.clone()] {
+        let changed = pin("2.104", wanted.clone()).await.expect(200);
+        assert_eq!(changed["server"]["pinned_availability_zone"], wanted);
+    }
+    pin("2.104", json!("elsewhere")).await.expect(409);
+    assert_eq!(pin("2.104", Value::Null).await.expect(200)["server"]["pinned_availability_zone"], Value::Null);
+}
+
 /// Every route of a server, and what a reader of its project gets.
 fn routes(path: &str) -> Vec<(String, Value, u16)> {
     let ask = |method: &str, rest: &str, body: Value, reader: u16| (format!("{method} {path}{rest}"), body, reader);

@@ -177,7 +177,7 @@ fn stranger_sees(alice: &Alice, row: &Row, answer: &Answer) -> Option<String> {
 
 /// A refusal by policy says which rule it was.
 fn refusal_is_nameless(row: &Row, answer: &Answer) -> Option<String> {
-    if answer.status != StatusCode::FORBIDDEN || row.open {
+    if answer.status != StatusCode::FORBIDDEN || row.open || row.method == "HEAD" {
         return None;
     }
     let text = String::from_utf8_lossy(&answer.body);

@@ -237,3 +237,25 @@ pub(crate) async fn concerning(
     .all(on)
     .await
 }
+
+db::row! {
+    /// A limit of a project.
+    pub(crate) struct OfProject { pub(crate) project_id: String, pub(crate) resource_name: String, pub(crate) resource_limit: i64 }
+}
+
+/// What is said of several projects for a type of service in a region; what is said for the region alone stands last.
+pub(crate) async fn of_projects(
+    on: impl Into<On<'_>>,
+    service_type: &str,
+    region_id: &str,
+    project_ids: &[String],
+) -> Result<Vec<OfProject>> {
+    let mut query = sql("SELECT p.project_id, r.resource_name, p.resource_limit FROM identity_limits p
+         JOIN identity_registered_limits r ON r.id = p.registered_limit_id
+         JOIN identity_services s ON s.id = r.service_id
+         WHERE s.kind = ");
+    query.push_bind(service_type).push(" AND (r.region_id IS NULL OR r.region_id = ").push_bind(region_id);
+    query.push(") AND p.project_id IN ").push_list(project_ids);
+    query.push(" ORDER BY CASE WHEN r.region_id IS NULL THEN 0 ELSE 1 END, r.id");
+    query.all(on).await
+}

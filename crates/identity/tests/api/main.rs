@@ -5,6 +5,7 @@ mod access;
 mod accounts;
 mod assignments;
 mod cloud;
+mod contract;
 mod credentials;
 mod delegation;
 mod domain_configs;

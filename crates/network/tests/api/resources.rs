@@ -113,10 +113,11 @@ async fn addresses_are_given_as_asked() {
         let used = cloud.refused(&cloud.alice, "DELETE", &format!("/subnets/{subnet}"), Value::Null).await;
         assert_eq!(used, (409, "SubnetInUse".to_owned()));
     }
+}
 
-    #[tokio::test]
-    async fn an_external_network_takes_its_idle_floating_ips_with_it() {
-        let cloud = Cloud::new().await;
+#[tokio::test]
+async fn an_external_network_takes_its_idle_floating_ips_with_it() {
+    for cloud in Cloud::on_each_engine().await {
         let outside = cloud.outside().await;
         let fields = json!({"floating_network_id": outside});
         let floating = cloud.make(&cloud.alice, "/floatingips", "floatingip", fields).await;
@@ -127,10 +128,11 @@ async fn addresses_are_given_as_asked() {
         let details = cloud.get(&cloud.alice, "/quotas/a/details.json").await;
         assert_eq!(details["quota"]["floatingip"]["used"], 0);
     }
+}
 
-    #[tokio::test]
-    async fn no_routes_are_an_empty_list() {
-        let cloud = Cloud::new().await;
+#[tokio::test]
+async fn no_routes_are_an_empty_list() {
+    for cloud in Cloud::on_each_engine().await {
         let (_, subnet) = cloud.subnet(&cloud.alice, "10.0.0.0/24").await;
         let router = cloud.make(&cloud.alice, "/routers", "router", json!({"name": "r"})).await;
         let place = format!("/routers/{}", id(&router));
