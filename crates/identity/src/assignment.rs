@@ -183,10 +183,26 @@ impl Identity {
         Ok(names)
     }
 
+    /// The ids of the projects on which a user has a role: given, through a group, or inherited from above. One
+    /// statement for all of it would leave the engine to choose where to begin, and it may choose the projects.
+    pub(crate) async fn project_ids_of_user(&self, user_id: &str) -> Result<BTreeSet<String>> {
+        let db = &self.0.db;
+        let mine = Wanted { user_id: Some(user_id.to_owned()), with_groups: true, ..Wanted::default() };
+        let given = store::list(db, &mine).await?;
+        let places = Places::find(db, &given).await?;
+        let all = given.iter().flat_map(|one| places.of(one)).filter(|(kind, _)| *kind == "project");
+        Ok(all.map(|(_, id)| id.to_owned()).collect())
+    }
+
     /// The domains on which a user has a role and that are enabled.
     pub(crate) async fn domain_list_of_user(&self, user_id: &str) -> Result<Vec<domain::Domain>> {
-        let mut domains = store::domains_of_user(&self.0.db, user_id).await?;
+        let mine = Wanted { user_id: Some(user_id.to_owned()), with_groups: true, ..Wanted::default() };
+        let mut given = store::list(&self.0.db, &mine).await?;
+        given.retain(|one| one.target_type == "domain" && !one.inherited);
+        let ids: BTreeSet<&str> = given.iter().map(|one| one.target_id.as_str()).collect();
+        let mut domains = domain::by_ids(&self.0.db, &ids.into_iter().collect::<Vec<_>>()).await?;
         domains.retain(|domain| domain.enabled);
+        domains.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(domains)
     }
 

@@ -109,8 +109,8 @@ fn same(one: &str, other: &str) -> bool {
 
 /// A time as the two styles write it: `20150830T123600Z` or ISO 8601.
 fn time(text: &str) -> Option<Timestamp> {
-    let (date, time) = text.split_once('T')?;
-    if date.len() != 8 || !date.is_ascii() {
+    let (date, time) = text.split_once('T').filter(|_| text.is_ascii())?;
+    if date.len() != 8 {
         return api::time::parse(text);
     }
     let time = time.trim_end_matches('Z').get(..6)?;

@@ -131,6 +131,10 @@ impl Identity {
 }
 
 fn filters_of(fields: &mut Fields) -> Result<Option<Extra>> {
+    // The stock client sends null for what does not change.
+    if fields.is_null("filters") {
+        fields.ignore("filters");
+    }
     let Some(filters) = fields.object("filters")? else { return Ok(None) };
     for (name, value) in &filters {
         match (name.as_str(), value) {

@@ -44,7 +44,7 @@ impl Fields {
 
     /// A text or null; absent is `None`.
     pub fn nullable(&mut self, name: &str, most: usize) -> Result<Option<Option<String>>> {
-        if self.0.get(name).is_some_and(Value::is_null) {
+        if self.is_null(name) {
             self.0.remove(name);
             return Ok(Some(None));
         }
@@ -72,6 +72,11 @@ impl Fields {
             Some(Value::Object(map)) => Ok(Some(map)),
             Some(other) => Err(wrong(name, "an object", &other)),
         }
+    }
+
+    /// Whether an attribute is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(Value::is_null)
     }
 
     /// A whole number.

@@ -43,8 +43,11 @@ impl Identity {
 
     /// The projects on which a user has a role; only the enabled ones for logging in.
     pub(crate) async fn project_list_of_user(&self, user_id: &str, usable: bool) -> Result<Vec<Project>> {
-        let mut projects = store::of_user(&self.0.db, user_id).await?;
+        let ids = self.project_ids_of_user(user_id).await?;
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut projects = store::by_ids(&self.0.db, &ids).await?;
         projects.retain(|project| project.enabled || !usable);
+        projects.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         Ok(projects)
     }
 

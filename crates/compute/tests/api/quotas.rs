@@ -16,7 +16,8 @@ fn schema() -> Vec<db::Migration> {
 /// Identity over a database, without anything else.
 fn identity(db: &db::Db, keys: &std::path::Path, limit_model: LimitModel) -> Identity {
     let policy = Arc::new(policy::Policy::new(&[identity::BASE_RULES, identity::RULES]).unwrap());
-    let options = identity::Options { limit_model, ..identity::Options::new(keys) };
+    let config = identity::Config { limit_model, ..identity::Config::default() };
+    let options = identity::Options { config, ..identity::Options::new(keys) };
     Identity::new(db.clone(), runtime::Runtime::default(), policy, options).unwrap()
 }
 

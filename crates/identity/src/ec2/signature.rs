@@ -1,4 +1,4 @@
-//! AWS signatures of the versions 0, 1, 2 and 4, and those of S3.
+//! AWS signatures of the versions 2 and 4, and those of S3. Versions 0 and 1 sign too little of a request to be taken.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,6 @@ fn mac<M: Mac + KeyInit>(key: &[u8], text: &[u8]) -> Vec<u8> {
 /// The signature that a request for EC2 must have; `None` for versions that are not known, and for malformed ones.
 pub(super) fn of_ec2(signed: &Signed, secret: &str) -> Option<String> {
     match signed.params.get("SignatureVersion").map(String::as_str) {
-        Some("0") => Some(version_0(signed, secret)),
-        Some("1") => Some(version_1(signed, secret)),
         Some("2") => Some(version_2(signed, secret)),
         Some(_) => None,
         None => version_4(signed, secret),
@@ -43,19 +41,6 @@ fn query(params: &BTreeMap<String, String>) -> String {
     let encode = |text: &str| utf8_percent_encode(text, KEPT).to_string();
     let pairs: Vec<String> = params.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
-}
-
-fn version_0(signed: &Signed, secret: &str) -> String {
-    let param = |name: &str| signed.params.get(name).map(String::as_str).unwrap_or_default();
-    let text = format!("{}{}", param("Action"), param("Timestamp"));
-    STANDARD.encode(mac::<Hmac<Sha1>>(secret.as_bytes(), text.as_bytes()))
-}
-
-fn version_1(signed: &Signed, secret: &str) -> String {
-    let mut params: Vec<(&String, &String)> = signed.params.iter().collect();
-    params.sort_by_key(|(name, _)| name.to_lowercase());
-    let text: String = params.into_iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
-    STANDARD.encode(mac::<Hmac<Sha1>>(secret.as_bytes(), text.as_bytes()))
 }
 
 fn version_2(signed: &Signed, secret: &str) -> String {

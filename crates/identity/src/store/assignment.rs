@@ -162,14 +162,6 @@ pub(crate) async fn roles_on(
     sql.all(on).await
 }
 
-/// The domains on which the user has a role.
-pub(crate) async fn domains_of_user(on: impl Into<On<'_>>, user_id: &str) -> Result<Vec<super::domain::Domain>> {
-    let mut sql = sql("SELECT * FROM identity_domains WHERE id IN (
-            SELECT target_id FROM identity_assignments WHERE target_type = 'domain' AND NOT inherited");
-    push_mine(&mut sql, user_id).push(") ORDER BY name, id");
-    sql.all(on).await
-}
-
 /// The names of things of one kind.
 pub(crate) async fn names(db: &db::Db, kind: &str, ids: &[&str]) -> Result<Vec<Name>> {
     let mut names = Vec::new();

@@ -20,6 +20,18 @@ pub(crate) async fn get(on: impl Into<On<'_>>, id: &str) -> Result<Option<Domain
     sql("SELECT * FROM identity_domains WHERE id = $1").bind(id).optional(on).await
 }
 
+/// The domains with these ids.
+pub(crate) async fn by_ids(db: &db::Db, ids: &[&str]) -> Result<Vec<Domain>> {
+    let mut all = Vec::new();
+    // As many parameters as every engine takes.
+    for ids in ids.chunks(1000) {
+        let mut sql = sql("SELECT * FROM identity_domains WHERE id IN ");
+        sql.push_list(ids.iter().copied());
+        all.extend(sql.all::<Domain>(db).await?);
+    }
+    Ok(all)
+}
+
 pub(crate) async fn by_name(on: impl Into<On<'_>>, name: &str) -> Result<Option<Domain>> {
     sql("SELECT * FROM identity_domains WHERE name = $1").bind(name).optional(on).await
 }
