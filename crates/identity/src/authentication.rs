@@ -222,7 +222,8 @@ impl Identity {
             },
         };
         let hash = credential.as_ref().map(|credential| credential.secret_hash.as_str());
-        let fits = self.0.passwords.verify(secret, hash).await?;
+        let name = credential.as_ref().map_or("no application credential", |credential| credential.id.as_str());
+        let fits = self.password_fits(None, name, secret, hash).await?;
         let credential = credential.filter(|_| fits).ok_or_else(refused)?;
         let account = user::account(db, &credential.user_id).await?.ok_or_else(refused)?;
         let scope = Some(Scope::Application(credential.id));

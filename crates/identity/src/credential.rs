@@ -120,7 +120,6 @@ impl Identity {
         let mut blob = Map::new();
         blob.insert("access".to_owned(), json!(access));
         blob.insert("secret".to_owned(), json!(secret));
-        blob.insert("trust_id".to_owned(), Value::Null);
         bind(caller, &mut blob);
         let (id, blob) = (id_of_access(&access), Value::Object(blob).to_string());
         self.credential_insert(id, EC2.to_owned(), user_id, Some(project_id), blob, Fields::default()).await
@@ -166,8 +165,7 @@ impl Identity {
             && let Some(blob) = &blob
         {
             let (before, after) = (ec2_blob(&old.blob)?, ec2_blob(blob)?);
-            let bound = |blob: &Map<String, Value>, name: &str| blob.get(name).filter(|id| !id.is_null()).cloned();
-            if let Some(name) = BINDINGS.iter().find(|name| bound(&before, name) != bound(&after, name)) {
+            if let Some(name) = BINDINGS.iter().find(|name| binding(&before, name) != binding(&after, name)) {
                 return Err(Error::bad_request(format!("{name} can not be updated for credential")));
             }
         }
@@ -230,14 +228,19 @@ impl Identity {
     }
 }
 
+/// Null is as good as nothing.
+fn binding<'b>(blob: &'b Map<String, Value>, name: &str) -> Option<&'b Value> {
+    blob.get(name).filter(|value| !value.is_null())
+}
+
 /// Binds what is made by a delegation to it, so that tokens made from it are no more than the delegation's.
 fn bind(caller: &Caller, blob: &mut Map<String, Value>) {
     for name in BINDINGS {
-        if name != "trust_id" {
-            blob.remove(name);
-        }
+        blob.remove(name);
     }
-    blob.insert("trust_id".to_owned(), json!(caller.token.trust.as_ref().map(|trust| &trust.id)));
+    if let Some(trust) = &caller.token.trust {
+        blob.insert("trust_id".to_owned(), json!(trust.id));
+    }
     if let Some(application) = &caller.token.application {
         blob.insert("app_cred_id".to_owned(), json!(application.id));
     }

@@ -22,7 +22,9 @@ impl Identity {
         if self.is_locked(&account) {
             return Err(refused());
         }
-        let now = self.0.runtime.clock.now().as_second() / PERIOD;
+        let time = self.0.runtime.clock.now();
+        self.0.throttle.check(self.source(), &account.id, time)?;
+        let now = time.as_second() / PERIOD;
         let windows = i64::from(self.0.config.totp.included_previous_windows.min(MOST_WINDOWS));
         for credential in self.credentials_of_user(&account.id, "totp").await? {
             let Some(secret) = base32(&credential.blob) else { continue };
@@ -39,6 +41,8 @@ impl Identity {
                 return if used { Err(refused()) } else { Ok(Proven::of(account, Methods::TOTP)) };
             }
         }
+        // Six digits are soon guessed by whoever may try as often as they like.
+        self.0.throttle.failed(self.source(), &account.id, time);
         self.login_failed(Some(&account)).await?;
         Err(refused())
     }

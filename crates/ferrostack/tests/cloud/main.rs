@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod access_rules;
 mod bad_input;
 mod boot;
 mod bus;

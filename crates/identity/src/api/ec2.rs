@@ -44,8 +44,8 @@ fn target(user_id: &str) -> Target<'_> {
     Target::new().with("target.credential.user_id", user_id)
 }
 
-/// The pair of keys, if the caller may do to it what the rule guards. The rule is asked about the user whose keys they
-/// are; the one in the path says nothing, as clients know it.
+/// The pair of keys, if the caller may do to it what the rule guards: its owner counts, not whom the path names. One
+/// that is not there is 404 for everybody.
 async fn allowed(call: &Call, rule: &str, access: &str) -> Result<Open> {
     let open = call.identity.ec2_find(access).await?.ok_or_else(|| missing("credential", access))?;
     call.allow(rule, &target(&open.credential.user_id))?;

@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::Method;
-use identity::Config;
+use identity::{Allowance, Config};
 use serde_json::{Value, json};
 
 use crate::cloud::{Answer, Cloud, PASSWORD, User, by_password};
@@ -59,6 +59,20 @@ pub async fn a_passcode_is_good_once_on(cloud: &Cloud) {
     let tries = (0..4).map(|_| cloud.auth(auth(&fresh)));
     let answers = futures_util::future::join_all(tries).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+}
+
+#[tokio::test]
+async fn guessing_passcodes_is_slow() {
+    let allowance = Allowance { burst: 3, seconds: 60 };
+    let cloud = Cloud::with(|options| options.config.failures_of_account = allowance).await;
+    let (user, _) = with_passcodes(&cloud).await;
+    let auth = |code: &str| json!({"identity": {"methods": ["totp"], "totp": totp(&user, code)}});
+    for _ in 0..3 {
+        cloud.auth(auth("000000")).await.expect(401);
+    }
+    cloud.auth(auth(&passcode(&cloud))).await.expect(429);
+    cloud.later(60);
+    cloud.auth(auth(&passcode(&cloud))).await.expect(201);
 }
 
 #[tokio::test]

@@ -75,6 +75,18 @@ fn signed(pair: &Value, time: &str) -> Value {
 }
 
 #[tokio::test]
+async fn readers_make_no_pairs() {
+    let cloud = Cloud::new().await;
+    let (reader, project) = cloud.user("reader").await;
+    let token = cloud.token(&reader, &project).await;
+    let path = format!("/v3/users/{}/credentials/OS-EC2", reader.id);
+    cloud.post(&token, &path, json!({"tenant_id": project})).await.expect(403);
+    let made = cloud.post(&cloud.admin().await, &path, json!({"tenant_id": project})).await.expect(201);
+    let one = format!("{path}/{}", made["credential"]["access"].as_str().unwrap());
+    cloud.get(&token, &one).await.expect(200);
+}
+
+#[tokio::test]
 async fn signed_requests_give_tokens_to_services() {
     signed_requests_give_tokens_to_services_on(&Cloud::new().await).await;
 }
