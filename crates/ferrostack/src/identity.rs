@@ -164,11 +164,11 @@ fn rotate_keys(state: &State, most: usize) -> Result<()> {
     if !dir.exists() {
         bail!("there are no keys in {} yet; start the cloud first, or bootstrap it", dir.display());
     }
-    identity::keys_rotate(&dir, &runtime::Ids::default(), most.max(3))
-        .with_context(|| format!("the keys in {} cannot be changed", dir.display()))?;
+    identity::token_keys_rotate(state.dir(), most.max(3))
+        .with_context(|| format!("the token keys in {} cannot be changed", state.dir().display()))?;
     output::line(&format!(
         "The token keys in {} are rotated; tokens made with those that stay are valid.",
-        dir.display()
+        state.dir().display()
     ));
     Ok(())
 }

@@ -67,10 +67,22 @@ impl Config {
     }
 }
 
+/// How tokens are made. Those of the other kind are not valid any more.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// Encrypted; only identity reads them.
+    Fernet,
+    /// Signed; whoever has the public key reads them.
+    Jws,
+}
+
 /// `[identity.token]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Token {
+    /// How tokens are made.
+    pub provider: Provider,
     /// How long a token is valid.
     pub expiration_seconds: u32,
     /// Whether a token with a scope may be exchanged for one with another.
@@ -84,6 +96,7 @@ pub struct Token {
 impl Default for Token {
     fn default() -> Self {
         Self {
+            provider: Provider::Fernet,
             expiration_seconds: 3600,
             allow_rescope_scoped_token: true,
             allow_expired_window_seconds: 48 * 3600,

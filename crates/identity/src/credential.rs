@@ -6,7 +6,6 @@ use sha2::{Digest as _, Sha256};
 
 use crate::audit::Action;
 use crate::fields::{Fields, missing};
-use crate::keys::rotate;
 use crate::store::credential::{self as store, Credential};
 use crate::store::{Filter, project, user};
 use crate::{Caller, Identity};
@@ -202,9 +201,7 @@ impl Identity {
     pub async fn credential_keys_rotate(&self) -> Result<u64> {
         // Before a key can go, nothing may need it any more.
         self.credentials_reencrypt().await?;
-        let keys = &self.0.credential_keys;
-        rotate(keys.dir(), &self.0.runtime.ids, KEYS).map_err(Error::internal)?;
-        keys.reload()?;
+        self.0.credential_keys.rotate(KEYS)?;
         self.credentials_reencrypt().await
     }
 

@@ -41,7 +41,6 @@ pub use access_rule::AccessRule;
 pub use bootstrap::{Bootstrap, BootstrapNames, BootstrapService, Bootstrapped};
 pub use caller::{ApplicationData, Caller, TokenData, TrustData};
 pub use config::{Config, SecurityCompliance};
-pub use keys::{rotate as keys_rotate, setup as keys_setup};
 pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;
@@ -87,6 +86,21 @@ impl Options {
     }
 }
 
+fn keys_open<C: keys::Cipher>(place: &std::path::Path, runtime: &Runtime) -> Result<keys::Keys<C>> {
+    keys::Keys::open(place, runtime).map_err(|error| {
+        let place = place.display();
+        Error::new(::api::Kind::Internal, format!("The keys in {place} cannot be used: {error}"))
+    })
+}
+
+/// Makes the staged token keys below the directory the primary ones and stages new ones; at most `most` of each kind stay.
+pub fn token_keys_rotate(dir: &std::path::Path, most: usize) -> std::io::Result<()> {
+    let ids = runtime::Ids::default();
+    keys::rotate::<fernet::MultiFernet>(&dir.join("fernet-keys"), &ids, most)?;
+    let signing = dir.join("jws-keys");
+    if signing.exists() { keys::rotate::<token::Jws>(&signing, &ids, most) } else { Ok(()) }
+}
+
 /// The identity service; a cheap handle, for changes by whoever it names.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>, Option<Arc<audit::By>>);
@@ -97,6 +111,8 @@ struct Inner {
     policy: Arc<Policy>,
     config: Config,
     keys: keys::Keys,
+    /// The keys of tokens, where they are signed instead of encrypted.
+    jws_keys: Option<keys::Keys<token::Jws>>,
     credential_keys: keys::Keys,
     password_rule: compliance::PasswordRule,
     passwords: password::Passwords,
@@ -110,16 +126,11 @@ impl Identity {
     /// Identity over a database that has its schema. Makes the first token keys if the directory has none.
     pub fn new(db: Db, runtime: Runtime, policy: Arc<Policy>, options: Options) -> Result<Self> {
         let Options { dir, config } = options;
-        let open = |name: &str| {
-            let place = dir.join(name);
-            keys::Keys::open(&place, &runtime).map_err(|error| {
-                let place = place.display();
-                Error::new(::api::Kind::Internal, format!("The keys in {place} cannot be used: {error}"))
-            })
-        };
+        let is_signed = config.token.provider == config::Provider::Jws;
         let inner = Inner {
-            keys: open("fernet-keys")?,
-            credential_keys: open("credential-keys")?,
+            keys: keys_open(&dir.join("fernet-keys"), &runtime)?,
+            jws_keys: is_signed.then(|| keys_open(&dir.join("jws-keys"), &runtime)).transpose()?,
+            credential_keys: keys_open(&dir.join("credential-keys"), &runtime)?,
             password_rule: compliance::PasswordRule::new(&config)?,
             passwords: password::Passwords::new(config.password_hash_rounds),
             tokens: token::Cache::new(config.token.cache / 2),

@@ -1,10 +1,12 @@
 //! Tokens: making, checking and ending them.
 
 mod cache;
+mod jws;
 mod payload;
 mod standing;
 
 pub(crate) use cache::Cache;
+pub(crate) use jws::Jws;
 pub(crate) use payload::{Methods, Payload, Scope, put_id, take_id};
 pub(crate) use standing::{Place, Standing};
 
@@ -14,6 +16,7 @@ use api::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use crate::keys::Ring;
 use crate::store::{revision, user};
 use crate::{Caller, Identity};
 
@@ -24,7 +27,7 @@ pub(crate) type Key = [u8; 32];
 pub(crate) type Epoch = (i64, i64);
 
 /// Longer texts are no tokens of ours.
-const LONGEST: usize = 512;
+const LONGEST: usize = 2048;
 
 /// A token whose user, scope and roles stood when it was looked up.
 #[derive(Debug)]
@@ -105,10 +108,18 @@ impl Identity {
             chain_id: new.parent.map(|parent| parent.payload.chain_id.unwrap_or(parent.payload.audit_id)),
             generation: new.generation,
         };
-        let ring = self.0.keys.ring();
-        let text = ring.seal(&payload.encode());
+        let (text, version) = match &self.0.jws_keys {
+            None => {
+                let ring = self.0.keys.ring();
+                (ring.seal(&payload.encode()), ring.version)
+            }
+            Some(keys) => {
+                let ring = keys.ring();
+                (ring.sign(&payload), ring.version)
+            }
+        };
         let token = Arc::new(Token { payload, standing, revision });
-        self.0.tokens.put(key(&text), ((revision, ring.version), Arc::clone(&token)));
+        self.0.tokens.put(key(&text), ((revision, version), Arc::clone(&token)));
         Ok((text, token))
     }
 
@@ -130,11 +141,11 @@ impl Identity {
             return Err(refused());
         }
         let key = key(text);
-        let ring = self.0.keys.ring();
-        let known = self.0.tokens.get(&key).filter(|((_, version), _)| *version == ring.version);
+        let reader = self.reader();
+        let known = self.0.tokens.get(&key).filter(|((_, version), _)| *version == reader.version());
         let fresh = match &known {
             Some(_) => None,
-            None => Some(ring.open(text).and_then(|bytes| Payload::decode(&bytes)).ok_or_else(refused)?),
+            None => Some(reader.read(text).ok_or_else(refused)?),
         };
         let expires_at = known.as_ref().map(|(_, token)| token.payload.expires_at);
         let expires_at = expires_at.or(fresh.as_ref().map(|payload| payload.expires_at));
@@ -147,8 +158,10 @@ impl Identity {
         };
         match (known, fresh) {
             (Some((epoch, token)), _) if epoch.0 == revision => Ok(token),
-            (Some((_, token)), _) => self.token_remember(key, token.payload.clone(), (revision, ring.version)).await,
-            (None, Some(payload)) => self.token_remember(key, payload, (revision, ring.version)).await,
+            (Some((_, token)), _) => {
+                self.token_remember(key, token.payload.clone(), (revision, reader.version())).await
+            }
+            (None, Some(payload)) => self.token_remember(key, payload, (revision, reader.version())).await,
             (None, None) => Err(refused()),
         }
     }
@@ -183,8 +196,38 @@ impl Identity {
         Ok(revision::revocations(&self.0.db, self.0.runtime.clock.now(), since).await?)
     }
 
+    fn reader(&self) -> Reader {
+        match &self.0.jws_keys {
+            None => Reader::Fernet(self.0.keys.ring()),
+            Some(keys) => Reader::Jws(keys.ring()),
+        }
+    }
+
     /// Makes the staged token key the primary one and stages a new one; at most `most` keys (at least 3) stay.
     pub fn keys_rotate(&self, most: usize) -> Result<()> {
-        self.0.keys.rotate(most)
+        self.0.keys.rotate(most)?;
+        self.0.jws_keys.as_ref().map_or(Ok(()), |keys| keys.rotate(most))
+    }
+}
+
+/// What reads tokens, by the provider that is configured.
+enum Reader {
+    Fernet(Ring),
+    Jws(Ring<Jws>),
+}
+
+impl Reader {
+    fn version(&self) -> i64 {
+        match self {
+            Self::Fernet(ring) => ring.version,
+            Self::Jws(ring) => ring.version,
+        }
+    }
+
+    fn read(&self, text: &str) -> Option<Payload> {
+        match self {
+            Self::Fernet(ring) => Payload::decode(&ring.open(text)?),
+            Self::Jws(ring) => ring.verify(text),
+        }
     }
 }
