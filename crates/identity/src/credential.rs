@@ -203,6 +203,7 @@ impl Identity {
     pub async fn credential_keys_rotate(&self) -> Result<u64> {
         // Before a key can go, nothing may need it any more.
         self.credentials_reencrypt().await?;
+        self.domain_secrets_reencrypt().await?;
         let keys = &self.0.credential_keys;
         rotate(keys.dir(), &self.0.runtime.ids, KEYS).map_err(Error::internal)?;
         keys.reload()?;
