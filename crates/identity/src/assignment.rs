@@ -42,9 +42,10 @@ impl Identity {
         };
         let target_domain = target.ok_or_else(|| missing(&new.target_type, &new.target_id))?;
         let role = role::get(&mut tx, &new.role_id).await?.ok_or_else(|| missing("role", &new.role_id))?;
-        if role.domain_id.is_some() && role.domain_id != target_domain {
+        // On another domain it may be given, as clients know it: what counts there is what it implies.
+        if new.target_type != "domain" && role.domain_id.is_some() && role.domain_id != target_domain {
             return Err(Error::forbidden(format!(
-                "The role {} belongs to a domain and can be given only in that domain.",
+                "The role {} belongs to a domain and can be given only on projects of that domain.",
                 role.name
             )));
         }
@@ -109,7 +110,7 @@ impl Identity {
                 "user" => &alone[..],
                 _ => members.get(&one.actor_id).map_or(&[][..], Vec::as_slice),
             };
-            let roles = directory.with_implied(std::slice::from_ref(&one.role_id));
+            let roles = directory.effective(std::slice::from_ref(&one.role_id));
             let roles = roles.iter().filter(|id| wanted.role_id.as_ref().is_none_or(|wanted| wanted == *id));
             for (role_id, user_id) in roles.flat_map(|role_id| users.iter().map(move |user_id| (role_id, user_id))) {
                 for (target_type, target_id) in places.of(&one) {

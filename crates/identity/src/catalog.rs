@@ -179,25 +179,16 @@ impl Identity {
 
     pub(crate) async fn endpoint_create(&self, mut fields: Fields) -> Result<Endpoint> {
         fields.ignore("id");
-        let legacy = fields.nullable("region", 255)?.flatten();
-        let region_id = fields.nullable("region_id", 255)?.flatten();
+        let mut tx = self.write().await?;
         let endpoint = Endpoint {
             id: self.0.runtime.ids.hex(),
             service_id: fields.required("service_id", 1, 64)?,
-            region_id: region_id.clone().or(legacy.clone()),
+            region_id: region_of(&mut tx, &mut fields).await?.flatten(),
             interface: fields.required("interface", 1, 8)?,
             url: fields.required("url", 1, 2000)?,
             enabled: fields.flag("enabled")?.unwrap_or(true),
             extra: fields.into_extra(),
         };
-        let mut tx = self.write().await?;
-        // By its older name a region is made as it is needed.
-        if let (None, Some(id)) = (region_id, legacy)
-            && store::region_get(&mut tx, &id).await?.is_none()
-        {
-            let (parent_id, description) = (None, String::new());
-            store::region_insert(&mut tx, &Region { id, parent_id, description, extra: Extra::default() }).await?;
-        }
         self.endpoint_check(&mut tx, &endpoint).await?;
         store::endpoint_insert(&mut tx, &endpoint).await?;
         self.commit(tx, Action::Created, "endpoint", &endpoint.id).await?;
@@ -209,7 +200,7 @@ impl Identity {
         let mut endpoint = store::endpoint_get(&mut tx, id).await?.ok_or_else(|| missing("endpoint", id))?;
         fields.fixed("id", Some(id))?;
         endpoint.service_id = fields.text("service_id", 1, 64)?.unwrap_or(endpoint.service_id);
-        endpoint.region_id = region_of(&mut fields)?.unwrap_or(endpoint.region_id);
+        endpoint.region_id = region_of(&mut tx, &mut fields).await?.unwrap_or(endpoint.region_id);
         endpoint.interface = fields.text("interface", 1, 8)?.unwrap_or(endpoint.interface);
         endpoint.url = fields.text("url", 1, 2000)?.unwrap_or(endpoint.url);
         endpoint.enabled = fields.flag("enabled")?.unwrap_or(endpoint.enabled);
@@ -254,9 +245,16 @@ fn show(endpoint: &Endpoint, token: &TokenData) -> Option<Value> {
 }
 
 /// The endpoint's region; `region` is its older name.
-fn region_of(fields: &mut Fields) -> Result<Option<Option<String>>> {
+async fn region_of(tx: &mut db::Tx, fields: &mut Fields) -> Result<Option<Option<String>>> {
     let legacy = fields.nullable("region", 255)?;
-    Ok(fields.nullable("region_id", 255)?.or(legacy))
+    let region_id = fields.nullable("region_id", 255)?;
+    if let (None, Some(Some(id))) = (&region_id, &legacy)
+        && store::region_get(&mut *tx, id).await?.is_none()
+    {
+        let (id, parent_id, description) = (id.clone(), None, String::new());
+        store::region_insert(tx, &Region { id, parent_id, description, extra: Extra::default() }).await?;
+    }
+    Ok(region_id.or(legacy))
 }
 
 /// Refuses addresses whose placeholders nobody could fill in.

@@ -166,7 +166,8 @@ impl Identity {
             && let Some(blob) = &blob
         {
             let (before, after) = (ec2_blob(&old.blob)?, ec2_blob(blob)?);
-            if let Some(name) = BINDINGS.iter().find(|name| before.get(**name) != after.get(**name)) {
+            let bound = |blob: &Map<String, Value>, name: &str| blob.get(name).filter(|id| !id.is_null()).cloned();
+            if let Some(name) = BINDINGS.iter().find(|name| bound(&before, name) != bound(&after, name)) {
                 return Err(Error::bad_request(format!("{name} can not be updated for credential")));
             }
         }

@@ -94,7 +94,14 @@ impl Directory {
         Ok(text)
     }
 
-    /// The given roles and all that they imply.
+    /// The given roles and all that they imply, without those that only a domain knows.
+    pub fn effective(&self, given: &[String]) -> BTreeSet<String> {
+        let mut all = self.with_implied(given);
+        all.retain(|id| self.roles.get(id).is_some_and(|role| role.domain_id.is_none()));
+        all
+    }
+
+    /// The given roles and all that they imply, those included that only a domain knows.
     pub fn with_implied(&self, given: &[String]) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
         let mut open: Vec<&String> = given.iter().collect();
@@ -117,13 +124,12 @@ impl Directory {
         found.map(|role| role.id.clone()).ok_or_else(|| missing("role", wanted()))
     }
 
-    /// Ids and names of the roles in a token: with the implied ones, without those that only a domain knows.
+    /// Ids and names of the roles in a token.
     pub fn roles_of_token(&self, given: &[String]) -> Vec<(String, String)> {
         let mut roles: Vec<(String, String)> = self
-            .with_implied(given)
+            .effective(given)
             .into_iter()
             .filter_map(|id| self.roles.get(&id))
-            .filter(|role| role.domain_id.is_none())
             .map(|role| (role.id.clone(), role.name.clone()))
             .collect();
         roles.sort_by(|a, b| a.1.cmp(&b.1));

@@ -82,8 +82,8 @@ impl Identity {
         if implied.name.eq_ignore_ascii_case("admin") {
             return Err(Error::forbidden("The role admin must not be implied by another: give it openly."));
         }
-        if implied.domain_id.is_some() && implied.domain_id != prior.domain_id {
-            return Err(Error::forbidden("A role of another domain cannot be implied."));
+        if implied.domain_id.is_some() && prior.domain_id.is_none() {
+            return Err(Error::forbidden("A role of a domain cannot be implied by one that all domains know."));
         }
         store::imply(&mut tx, prior_id, implied_id).await?;
         let details = &[("implied_role_id", implied_id)];

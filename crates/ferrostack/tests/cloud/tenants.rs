@@ -2,6 +2,7 @@
 //! without a token. One table has a row for each; an operation without a row fails a test.
 
 pub mod alice;
+mod delegation;
 pub mod row;
 pub mod table;
 

@@ -72,7 +72,9 @@ async fn group_update(call: Call, Path(id): Path<String>, body: Body) -> Result<
     shown("group", shapes::group(&call.links, &group))
 }
 
+/// Unlike the others, this answers 404 to everybody when there is no such group: clients know it so.
 async fn group_delete(call: Call, Path(id): Path<String>) -> Result<StatusCode> {
+    call.identity.group_find(&id).await?.ok_or_else(|| missing("group", &id))?;
     allowed(&call, "identity:delete_group", &id).await?;
     call.identity.group_delete(&id).await?;
     done()

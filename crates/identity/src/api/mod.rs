@@ -62,10 +62,12 @@ pub(crate) fn router(identity: Identity) -> Router {
 
 /// The domain that a new thing names, or else that of the caller's token.
 fn domain_or_own(caller: &Caller, fields: &mut Fields) -> Result<String> {
-    let own = || {
-        let token = &caller.token;
-        let of_scope = token.domain_id.as_ref().or(token.project_domain_id.as_ref());
-        of_scope.unwrap_or(&token.user_domain_id).clone()
-    };
-    Ok(fields.nullable("domain_id", 64)?.flatten().unwrap_or_else(own))
+    Ok(fields.nullable("domain_id", 64)?.flatten().unwrap_or_else(|| domain_of_scope(caller)))
+}
+
+/// The domain of what the caller's token is scoped to, or else of the user.
+fn domain_of_scope(caller: &Caller) -> String {
+    let token = &caller.token;
+    let of_scope = token.domain_id.as_ref().or(token.project_domain_id.as_ref());
+    of_scope.unwrap_or(&token.user_domain_id).clone()
 }

@@ -12,7 +12,6 @@ use super::call::{Body, Call, created, done, shown};
 use super::list::Listing;
 use super::shapes;
 use crate::Identity;
-use crate::fields::missing;
 use crate::store::Filter;
 use crate::store::role::Role;
 
@@ -29,19 +28,18 @@ pub(super) fn routes() -> Router<Identity> {
 }
 
 /// The rule for a role that has a domain or not: `identity:get_domain_role`, `identity:get_role`.
-fn rule(verb: &str, role: Option<&Role>) -> String {
-    let of_domain = role.is_some_and(|role| role.domain_id.is_some());
-    format!("identity:{verb}_{}", if of_domain { "domain_role" } else { "role" })
+fn rule(verb: &str, role: &Role) -> String {
+    format!("identity:{verb}_{}", if role.domain_id.is_some() { "domain_role" } else { "role" })
 }
 
-/// The role, if the caller may do to it what the rule guards.
+/// The role, if the caller may do to it what the rule guards; 404 for everybody when there is none, since only the role
+/// tells which rule that is.
 async fn allowed(call: &Call, verb: &str, id: &str) -> Result<Role> {
-    let role = call.identity.role_find(id).await?;
-    let (name, domain_id) = role.as_ref().map(|role| (&role.name, &role.domain_id)).unzip();
+    let role = call.identity.role_get(id).await?;
     let target =
-        Target::new().with("target.role.name", name).with("target.role.domain_id", domain_id.and_then(Option::as_ref));
-    call.allow(&rule(verb, role.as_ref()), &target)?;
-    role.ok_or_else(|| missing("role", id))
+        Target::new().with("target.role.name", &role.name).with("target.role.domain_id", role.domain_id.as_ref());
+    call.allow(&rule(verb, &role), &target)?;
+    Ok(role)
 }
 
 async fn role_list(call: Call, list: Listing) -> Result<Json<Value>> {

@@ -72,7 +72,7 @@ pub(crate) async fn list(
     name: Option<&str>,
 ) -> Result<Vec<ApplicationCredential>> {
     sql("SELECT * FROM identity_application_credentials
-         WHERE user_id = $1 AND ($2 IS NULL OR name = $2) ORDER BY name, id")
+         WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR name = $2) ORDER BY name, id")
     .bind(user_id)
     .bind(name)
     .all(on)
@@ -145,7 +145,7 @@ pub(crate) async fn delete(tx: &mut Tx, id: &str) -> Result<u64> {
 
 /// Removes all that the user has, or those on one project.
 pub(crate) async fn delete_of_user(tx: &mut Tx, user_id: &str, project_id: Option<&str>) -> Result<()> {
-    sql("DELETE FROM identity_application_credentials WHERE user_id = $1 AND ($2 IS NULL OR project_id = $2)")
+    sql("DELETE FROM identity_application_credentials WHERE user_id = $1 AND (CAST($2 AS TEXT) IS NULL OR project_id = $2)")
         .bind(user_id)
         .bind(project_id)
         .execute(tx)

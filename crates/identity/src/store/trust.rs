@@ -46,8 +46,8 @@ pub(crate) async fn list(
     trustor_id: Option<&str>,
     trustee_id: Option<&str>,
 ) -> Result<Vec<Trust>> {
-    sql("SELECT * FROM identity_trusts WHERE ($1 IS NULL OR trustor_user_id = $1)
-            AND ($2 IS NULL OR trustee_user_id = $2) ORDER BY created_at, id")
+    sql("SELECT * FROM identity_trusts WHERE (CAST($1 AS TEXT) IS NULL OR trustor_user_id = $1)
+            AND (CAST($2 AS TEXT) IS NULL OR trustee_user_id = $2) ORDER BY created_at, id")
     .bind(trustor_id)
     .bind(trustee_id)
     .all(on)

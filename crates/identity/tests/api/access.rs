@@ -116,8 +116,9 @@ pub async fn a_manager_of_a_domain_stays_in_it_on(cloud: &Cloud) {
     let auth =
         json!({"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"domain": {"id": domain}}});
     let token = token_of(cloud.auth(auth).await);
-    let user = cloud.post(&token, "/v3/users", json!({"user": {"name": "u"}})).await.expect(201)["user"].clone();
-    assert_eq!(user["domain_id"], json!(domain));
+    cloud.post(&token, "/v3/users", json!({"user": {"name": "u"}})).await.expect(403);
+    let body = json!({"user": {"name": "u", "domain_id": domain}});
+    let user = cloud.post(&token, "/v3/users", body).await.expect(201)["user"].clone();
     let project = cloud.post(&token, "/v3/projects", json!({"project": {"name": "p"}})).await.expect(201);
     let (user, project) = (user["id"].as_str().unwrap(), project["project"]["id"].as_str().unwrap().to_owned());
     cloud.put(&token, &format!("/v3/projects/{project}/users/{user}/roles/{member}")).await.expect(204);
@@ -187,6 +188,71 @@ pub async fn roles_come_by_groups_inheritance_and_implication_on(cloud: &Cloud) 
     cloud.put(&admin, &path).await.expect(204);
     cloud.head(&admin, &path).await.expect(204);
     assert_eq!(roles(&child).await, ["member", "reader"]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_there_for_anybody() {
+    what_is_not_there_is_not_there_for_anybody_on(&Cloud::new().await).await;
+}
+
+/// Where clients know a 404, also of those who may do nothing; elsewhere a stranger learns nothing.
+pub async fn what_is_not_there_is_not_there_for_anybody_on(cloud: &Cloud) {
+    let (user, project) = cloud.user("reader").await;
+    let token = cloud.token(&user, &project).await;
+    for (method, path, status) in [
+        (Method::GET, "/v3/roles/none", 404),
+        (Method::PATCH, "/v3/roles/none", 404),
+        (Method::DELETE, "/v3/roles/none", 404),
+        (Method::PATCH, "/v3/domains/none", 404),
+        (Method::DELETE, "/v3/domains/none", 404),
+        (Method::DELETE, "/v3/groups/none", 404),
+        (Method::GET, "/v3/domains/none", 403),
+        (Method::GET, "/v3/groups/none", 403),
+        (Method::GET, "/v3/users/none", 403),
+        (Method::GET, "/v3/projects/none", 403),
+    ] {
+        let kind = path.split('/').nth(2).unwrap().trim_end_matches('s').to_owned();
+        let body = (method == Method::PATCH).then(|| json!({kind: {"name": "x"}}));
+        let answer = cloud.send(method.clone(), path, &[("x-auth-token", &token)], body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_a_domain_is_only_what_it_implies() {
+    a_role_of_a_domain_is_only_what_it_implies_on(&Cloud::new().await).await;
+}
+
+pub async fn a_role_of_a_domain_is_only_what_it_implies_on(cloud: &Cloud) {
+    let admin = cloud.admin().await;
+    let (user, project) = cloud.user("reader").await;
+    let made = async |kind: &str, fields: Value| {
+        let body = cloud.post(&admin, &format!("/v3/{kind}s"), json!({kind: fields})).await.expect(201);
+        body[kind]["id"].as_str().unwrap().to_owned()
+    };
+    let domain = made("domain", json!({"name": "d"})).await;
+    let own = made("role", json!({"name": "own", "domain_id": "default"})).await;
+    let other = made("role", json!({"name": "other", "domain_id": domain})).await;
+    let grant = |target: &str, role: &str| format!("/v3/{target}/users/{}/roles/{role}", user.id);
+    let on_project = format!("projects/{project}");
+    cloud.put(&admin, &grant(&on_project, &other)).await.expect(403);
+    cloud.put(&admin, &grant(&on_project, &own)).await.expect(204);
+    cloud.put(&admin, &grant("domains/default", &other)).await.expect(204);
+    let effective = async || {
+        let path = format!("/v3/role_assignments?effective&include_names&user.id={}", user.id);
+        let body = cloud.get(&admin, &path).await.expect(200);
+        let all = body["role_assignments"].as_array().unwrap().iter();
+        all.map(|one| one["role"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(effective().await, ["reader"]);
+    let member = cloud.role("member").await;
+    cloud.put(&admin, &format!("/v3/roles/{member}/implies/{own}")).await.expect(403);
+    cloud.put(&admin, &format!("/v3/roles/{own}/implies/{other}")).await.expect(201);
+    cloud.put(&admin, &format!("/v3/roles/{other}/implies/{member}")).await.expect(201);
+    let mut found = effective().await;
+    found.sort();
+    found.dedup();
+    assert_eq!(found, ["member", "reader"]);
 }
 
 #[tokio::test]

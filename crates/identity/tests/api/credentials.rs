@@ -87,6 +87,18 @@ pub async fn signed_requests_give_tokens_to_services_on(cloud: &Cloud) {
     let path = format!("/v3/users/{}/credentials/OS-EC2/{}", alice.id, made["access"].as_str().unwrap());
     assert_eq!(cloud.get(&token, &path).await.expect(200)["credential"]["secret"], made["secret"]);
     cloud.get(&foreign, &path).await.expect(403);
+    // What counts is whose keys they are, not the user in the path.
+    let astray = path.replace(&alice.id, &bob.id);
+    cloud.get(&foreign, &astray).await.expect(403);
+    cloud.delete(&foreign, &astray).await.expect(403);
+    assert_eq!(cloud.get(&token, &astray).await.expect(200)["credential"]["access"], made["access"]);
+    let listed = cloud.get(&token, "/v3/credentials?type=ec2").await.expect(200);
+    let by_id = format!("/v3/credentials/{}", listed["credentials"][0]["id"].as_str().unwrap());
+    let blob = json!({"access": made["access"], "secret": made["secret"]});
+    let unbound = json!({"credential": {"blob": blob.to_string()}});
+    cloud.patch(&token, &by_id, unbound).await.expect(200);
+    let bound = json!({"access": made["access"], "secret": made["secret"], "trust_id": "t"});
+    cloud.patch(&token, &by_id, json!({"credential": {"blob": bound.to_string()}})).await.expect(400);
     let own = format!("/v3/users/{}/credentials/OS-EC2", alice.id);
     assert_eq!(cloud.get(&token, &own).await.expect(200)["credentials"].as_array().unwrap().len(), 1);
     cloud.get(&foreign, &own).await.expect(403);

@@ -29,6 +29,8 @@ async fn all_of_it_works_over_postgresql() {
     access::strangers_are_refused_everywhere_on(&cloud().await).await;
     access::a_manager_of_a_domain_stays_in_it_on(&cloud().await).await;
     access::roles_come_by_groups_inheritance_and_implication_on(&cloud().await).await;
+    access::what_is_not_there_is_not_there_for_anybody_on(&cloud().await).await;
+    access::a_role_of_a_domain_is_only_what_it_implies_on(&cloud().await).await;
     access::assignments_are_listed_as_given_on(&cloud().await).await;
     access::implications_can_be_changed_on(&cloud().await).await;
     tokens::a_password_gives_a_token_that_others_accept_on(&cloud().await).await;
@@ -49,7 +51,7 @@ async fn all_of_it_works_over_postgresql() {
     projects::what_is_immutable_stays_until_it_is_not_on(&cloud().await).await;
     projects::a_domain_is_a_project_too_on(&cloud().await).await;
     projects::parents_and_subtrees_show_what_the_caller_has_roles_on_on(&cloud().await).await;
-    projects::roles_of_a_domain_stay_in_it_on(&cloud().await).await;
+    projects::roles_of_a_domain_stay_on_its_projects_on(&cloud().await).await;
     projects::regions_go_with_those_above_and_endpoints_make_theirs_on(&cloud().await).await;
     assignments::effective_assignments_say_where_they_come_from_on(&cloud().await).await;
     assignments::readers_of_a_domain_see_its_assignments_alone_on(&cloud().await).await;

@@ -40,6 +40,9 @@ const BELONGINGS: &[&str] = &[
     "/identity/v3/policies",
     "/identity/v3/registered_limits",
     "/identity/v3/limits",
+    "/identity/v3/OS-TRUST/trusts?trustor_user_id={user}",
+    "/identity/v3/users/{user}/application_credentials",
+    "/identity/v3/credentials",
     "/identity/v3/OS-EP-FILTER/endpoint_groups",
     "/placement/resource_providers",
     "/placement/resource_providers/{provider}/inventories",
@@ -51,6 +54,11 @@ const BELONGINGS: &[&str] = &[
 /// What nobody outside alice's project may be shown.
 const PRIVATE: &[&str] = &[
     "limit",
+    "trust",
+    "application_credential",
+    "access_rule",
+    "credential",
+    "access",
     "project",
     "user",
     "server",
@@ -88,6 +96,7 @@ impl Alice {
         alice.set("bob", alice.bob.project_id.clone());
         alice.set("carol", carol.project_id);
         alice.identity().await;
+        alice.delegation().await;
         alice.image().await;
         alice.network().await;
         alice.bobs().await;
@@ -193,6 +202,25 @@ impl Alice {
         ] {
             self.set(name, value);
         }
+    }
+
+    async fn delegation(&mut self) {
+        let (user, v3) = (self.names["user"].clone(), "/identity/v3");
+        let body = json!({"trust": {"trustor_user_id": user, "trustee_user_id": self.names["dave"],
+            "project_id": self.names["project"], "impersonation": false, "roles": [{"name": "reader"}]}});
+        let trust = self.make(201, &format!("{v3}/OS-TRUST/trusts"), body).await;
+        let rule = json!({"service": "compute", "method": "GET", "path": "/v2.1/servers"});
+        let body = json!({"application_credential": {"name": "oven", "access_rules": [rule]}});
+        let made = self.make(201, &format!("{v3}/users/{user}/application_credentials"), body).await;
+        let body = json!({"credential": {"type": "cert", "blob": "a secret", "user_id": user}});
+        let credential = self.make(201, &format!("{v3}/credentials"), body).await;
+        let body = json!({"tenant_id": self.names["project"]});
+        let pair = self.make(201, &format!("{v3}/users/{user}/credentials/OS-EC2"), body).await;
+        self.set("trust", id(&trust["trust"]));
+        self.set("application_credential", id(&made["application_credential"]));
+        self.set("access_rule", id(&made["application_credential"]["access_rules"][0]));
+        self.set("credential", id(&credential["credential"]));
+        self.set("access", pair["credential"]["access"].as_str().unwrap_or_default().to_owned());
     }
 
     async fn image(&mut self) {

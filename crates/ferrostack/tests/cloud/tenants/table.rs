@@ -1,10 +1,11 @@
 //! Every operation of every API. The administrator tries the rows in their order, so what is deleted stands last.
 
+use super::delegation;
 use super::row::Access::{Anyone, Own, Refused};
 use super::row::Row;
 
 /// `POST` of a body.
-fn post(path: &str, body: &str) -> Row {
+pub(super) fn post(path: &str, body: &str) -> Row {
     Row::new("POST", path, Refused).body(body)
 }
 
@@ -12,16 +13,16 @@ fn put(path: &str, body: &str) -> Row {
     Row::new("PUT", path, Refused).body(body)
 }
 
-fn patch(path: &str, body: &str) -> Row {
+pub(super) fn patch(path: &str, body: &str) -> Row {
     Row::new("PATCH", path, Refused).body(body)
 }
 
-fn delete(path: &str) -> Row {
+pub(super) fn delete(path: &str) -> Row {
     Row::new("DELETE", path, Refused)
 }
 
 /// `GET` of what everybody may read.
-fn anyone(path: &str) -> Row {
+pub(super) fn anyone(path: &str) -> Row {
     Row::new("GET", path, Anyone)
 }
 
@@ -31,7 +32,7 @@ fn own(path: &str) -> Row {
 }
 
 /// `GET` of what only administrators may read.
-fn admin(path: &str) -> Row {
+pub(super) fn admin(path: &str) -> Row {
     Row::new("GET", path, Refused)
 }
 
@@ -116,6 +117,7 @@ pub fn identity() -> Vec<Row> {
     rows.extend(domain_configs());
     rows.extend(policy_documents());
     rows.extend(limits());
+    rows.extend(delegation::rows());
     for target in ["projects/{dave_project}", "domains/{domain}"] {
         for actor in ["users/{dave}", "groups/{group}"] {
             let plain = format!("/v3/{target}/{actor}/roles");
