@@ -201,6 +201,7 @@ impl Identity {
     pub async fn credential_keys_rotate(&self) -> Result<u64> {
         // Before a key can go, nothing may need it any more.
         self.credentials_reencrypt().await?;
+        self.domain_secrets_reencrypt().await?;
         self.0.credential_keys.rotate(KEYS)?;
         self.credentials_reencrypt().await
     }

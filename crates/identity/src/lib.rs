@@ -40,7 +40,7 @@ mod user_options;
 pub use access_rule::AccessRule;
 pub use bootstrap::{Bootstrap, BootstrapNames, BootstrapService, Bootstrapped};
 pub use caller::{ApplicationData, Caller, TokenData, TrustData};
-pub use config::{Config, SecurityCompliance};
+pub use config::{Config, Provider as TokenProvider, SecurityCompliance};
 pub use limit::{Limits, Model as LimitModel};
 pub use policies::RULES;
 pub use rules::BASE_RULES;

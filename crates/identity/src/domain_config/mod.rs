@@ -5,7 +5,7 @@ mod options;
 
 use api::{Error, Result};
 use options::{KNOWN, SECTIONS, SENSITIVE};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::Identity;
 use crate::audit::Action;
@@ -95,7 +95,11 @@ impl Identity {
         if domain_id != "default" {
             return Err(Error::forbidden("Only the default domain has rules for passwords; read them there."));
         }
-        let rules = [("password_regex", Value::Null), ("password_regex_description", Value::Null)];
+        let rules = &self.0.config.security_compliance;
+        let rules = [
+            ("password_regex", json!(rules.password_regex)),
+            ("password_regex_description", json!(rules.password_regex_description)),
+        ];
         let rules = rules.into_iter().filter(|(known, _)| name.is_none_or(|name| name == *known));
         let rules: Vec<_> = rules.map(|(name, value)| ("security_compliance".into(), name.into(), value)).collect();
         if rules.is_empty() {
@@ -112,6 +116,20 @@ impl Identity {
         }
     }
 
+    /// Encrypts the secret options of all domains with the primary key of credentials.
+    pub(crate) async fn domain_secrets_reencrypt(&self) -> Result<()> {
+        let ring = self.0.credential_keys.ring();
+        let mut tx = self.0.db.begin().await?;
+        for mut secret in store::secrets(&mut tx).await? {
+            // What no key opens stays as it is: there is nothing better to put there.
+            if let Some(bytes) = ring.open(&secret.value) {
+                secret.value = ring.seal(&bytes);
+                store::secret_replace(&mut tx, &secret).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// The options in a request, as they are kept.
     fn options_of(&self, config: Config) -> Result<Vec<DomainOption>> {
         let mut options = Vec::new();
@@ -123,7 +141,7 @@ impl Identity {
                 part_check(Part { section: Some(&section), name: Some(&name) })?;
                 let sensitive = SENSITIVE.contains(&(section.as_str(), name.as_str()));
                 let text = value.to_string();
-                let value = if sensitive { self.0.keys.ring().seal(text.as_bytes()) } else { text };
+                let value = if sensitive { self.0.credential_keys.ring().seal(text.as_bytes()) } else { text };
                 options.push(DomainOption { section: section.clone(), name, value, sensitive });
             }
         }

@@ -51,6 +51,32 @@ pub(crate) async fn set(tx: &mut Tx, domain_id: &str, option: &DomainOption) -> 
     .map(drop)
 }
 
+db::row! {
+    /// A secret option, encrypted.
+    pub(crate) struct Secret {
+        pub domain_id: String,
+        pub section: String,
+        pub name: String,
+        pub value: String,
+    }
+}
+
+/// The secret options of all domains.
+pub(crate) async fn secrets(tx: &mut Tx) -> Result<Vec<Secret>> {
+    sql("SELECT domain_id, section, name, value FROM identity_domain_options WHERE sensitive").all(tx).await
+}
+
+pub(crate) async fn secret_replace(tx: &mut Tx, secret: &Secret) -> Result<()> {
+    sql("UPDATE identity_domain_options SET value = $4 WHERE domain_id = $1 AND section = $2 AND name = $3")
+        .bind(&secret.domain_id)
+        .bind(&secret.section)
+        .bind(&secret.name)
+        .bind(&secret.value)
+        .execute(tx)
+        .await
+        .map(drop)
+}
+
 pub(crate) async fn delete(tx: &mut Tx, domain_id: &str, part: Part<'_>) -> Result<()> {
     let mut sql = sql("DELETE FROM identity_domain_options WHERE domain_id = $1").bind(domain_id);
     part.push(&mut sql);

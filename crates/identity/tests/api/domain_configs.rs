@@ -35,6 +35,11 @@ pub async fn a_domain_keeps_options_and_shows_those_that_are_no_secret_on(cloud:
     let kept: Vec<String> =
         db::sql("SELECT value FROM identity_domain_options WHERE sensitive").all(&cloud.db).await.unwrap();
     assert!(kept.len() == 1 && !kept[0].contains("hush"));
+    cloud.identity.credential_keys_rotate().await.unwrap();
+    cloud.identity.credential_keys_rotate().await.unwrap();
+    let anew: Vec<String> =
+        db::sql("SELECT value FROM identity_domain_options WHERE sensitive").all(&cloud.db).await.unwrap();
+    assert!(anew.len() == 1 && anew != kept, "secrets follow the keys");
 
     let changed = send(cloud, Method::PATCH, path, json!({"ldap": {"suffix": "dc=x"}})).await.expect(200);
     assert_eq!(changed["config"]["ldap"], json!({"url": "ldap://h", "page_size": 5, "suffix": "dc=x"}));

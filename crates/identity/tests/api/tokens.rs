@@ -290,6 +290,25 @@ pub async fn tokens_survive_a_rotation_of_keys_on(cloud: &Cloud) {
     assert!(cloud.is_valid(&cloud.admin().await).await);
 }
 
+#[tokio::test]
+async fn signed_tokens_are_tokens() {
+    let signed = Cloud::with(|options| options.config.token.provider = identity::TokenProvider::Jws).await;
+    let token = signed.admin().await;
+    assert_eq!(token.split('.').count(), 3);
+    assert!(signed.is_valid(&token).await);
+    let rescoped = signed.auth(json!({"identity": {"methods": ["token"], "token": {"id": token}}})).await;
+    assert_eq!(rescoped.status, 201);
+    signed.identity.keys_rotate(3).unwrap();
+    assert!(signed.is_valid(&token).await);
+    signed.identity.keys_rotate(3).unwrap();
+    assert!(!signed.is_valid(&token).await);
+    assert!(signed.is_valid(&signed.admin().await).await);
+    // Neither kind passes for the other.
+    let encrypted = Cloud::new().await;
+    assert!(!encrypted.is_valid(&token).await);
+    assert!(!signed.is_valid(&encrypted.admin().await).await);
+}
+
 #[test]
 fn nonsense_is_refused_quietly() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
