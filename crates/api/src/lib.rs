@@ -18,4 +18,4 @@ pub use error::{Error, Kind, Result};
 pub use links::Links;
 pub use microversion::Microversion;
 pub use query::{Page, Query};
-pub use service::{RequestId, Service, Style};
+pub use service::{Arrival, RequestId, Service, Style};

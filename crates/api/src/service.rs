@@ -26,6 +26,15 @@ pub enum Style {
     Placement,
 }
 
+/// Where a request came in: the service, and the address below it, of which routers inside may take parts away.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The service.
+    pub service: Service,
+    /// The address below the service's prefix.
+    pub uri: Uri,
+}
+
 /// The frame around one service's router.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
@@ -109,7 +118,8 @@ async fn frame(State(service): State<Service>, mut request: Request, next: Next)
     let links = Links::new(request.headers(), service.prefix);
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(links.clone());
-    request.extensions_mut().insert(service);
+    let arrival = Arrival { service, uri: request.uri().clone() };
+    request.extensions_mut().insert(arrival);
     async {
         if let Err(error) = address_check(request.uri()) {
             return finish(service, error.into_response(), &id);

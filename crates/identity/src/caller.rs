@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use api::{Error, RequestId, Result, Service};
+use api::{Arrival, Error, RequestId, Result};
 use axum::extract::{FromRef, FromRequestParts};
 use http::HeaderMap;
 use http::request::Parts;
@@ -147,8 +147,9 @@ pub(crate) fn access_rules_check(token: &TokenData, parts: &Parts) -> Result<()>
     let Some(rules) = token.application.as_ref().and_then(|application| application.access_rules.as_ref()) else {
         return Ok(());
     };
-    let (method, path) = (parts.method.as_str(), parts.uri.path());
-    let allowed = parts.extensions.get::<Service>().is_some_and(|service| {
+    let method = parts.method.as_str();
+    let allowed = parts.extensions.get::<Arrival>().is_some_and(|Arrival { service, uri }| {
+        let path = uri.path();
         // Whoever has a token may always look at it.
         let looking = service.kind == "identity" && method == "GET" && path == "/v3/auth/tokens";
         looking || rules.iter().any(|rule| rule.allows(service.kind, method, service.prefix, path))
