@@ -79,11 +79,7 @@ impl Agent {
         let changes = agent.0.drivers.hypervisor.changes();
         runtime.tasks.spawn_until_stop("server changes", agent.clone().changes_report(changes));
         let answering = agent.clone();
-        bus::rpc::serve(bus, &runtime, &queue, move |call: Call| {
-            let agent = answering.clone();
-            async move { agent.answer(call).await }
-        })
-        .await?;
+        bus::rpc::serve(bus, &runtime, &queue, move |call: Call| answering.answer(call)).await?;
         runtime.tasks.spawn_until_stop("node reports", agent.clone().node_report_always());
         Ok(agent)
     }
@@ -93,28 +89,36 @@ impl Agent {
         self.0.report_now.notify_one();
     }
 
-    /// Does what a call asks.
-    pub async fn answer(&self, call: Call) -> Answer {
-        let name = call_name(&call);
-        let server = call_server(&call).unwrap_or_default().to_owned();
-        match self.call(call).await {
-            Ok(answer) => {
-                tracing::debug!(call = name, server, "done");
-                answer
-            }
-            Err(problem) => {
-                tracing::warn!(call = name, server, %problem, "not done");
-                Answer::Problem(problem)
+    /// Does what a call asks. Calls about a server are done in the order in which this is called, not in the order in
+    /// which the answers are waited for: control gives up waiting when a server is to be deleted, and then deletes it.
+    pub fn answer(&self, call: Call) -> impl Future<Output = Answer> + Send + use<> {
+        let agent = self.clone();
+        // Reading does not wait for a change in progress: a console is most wanted while a server does not come up.
+        let place = match (&call, call_server(&call)) {
+            (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. }, _) | (_, None) => None,
+            (_, Some(server_id)) => Some(agent.0.servers.queue(server_id)),
+        };
+        async move {
+            let _alone = match place {
+                Some(place) => Some(place.reached().await),
+                None => None,
+            };
+            let name = call_name(&call);
+            let server = call_server(&call).unwrap_or_default().to_owned();
+            match agent.call(call).await {
+                Ok(answer) => {
+                    tracing::debug!(call = name, server, "done");
+                    answer
+                }
+                Err(problem) => {
+                    tracing::warn!(call = name, server, %problem, "not done");
+                    Answer::Problem(problem)
+                }
             }
         }
     }
 
     async fn call(&self, call: Call) -> Result<Answer, Problem> {
-        // Reading does not wait for a change in progress: a console is most wanted while a server does not come up.
-        let _alone = match (&call, call_server(&call)) {
-            (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. }, _) | (_, None) => None,
-            (_, Some(server_id)) => Some(self.0.servers.lock(server_id).await),
-        };
         let Drivers { hypervisor, disks, ports } = &self.0.drivers;
         match call {
             Call::ImageFetch { image, url, token } => disks.image_fetch(&image, &url, &token).await?,
