@@ -79,7 +79,8 @@ impl Identity {
             secret_hash: self.0.passwords.hash(&secret).await?,
             expires_at,
             unrestricted: wanted.unrestricted.unwrap_or(false),
-            restricted_to_rules: wanted.access_rules.is_some(),
+            // An empty list, which the stock client sends where nothing is asked, is no restriction.
+            restricted_to_rules: wanted.access_rules.as_ref().is_some_and(|rules| !rules.is_empty()),
         };
         let mut tx = self.write().await?;
         user::get(&mut tx, user_id).await?.ok_or_else(|| missing("user", user_id))?;
