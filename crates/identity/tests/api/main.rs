@@ -16,5 +16,4 @@ mod operations;
 mod postgres;
 mod projects;
 mod resources;
-mod speed;
 mod tokens;
