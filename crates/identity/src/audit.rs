@@ -27,6 +27,8 @@ pub(crate) enum Action {
     Created,
     Updated,
     Deleted,
+    /// An account, by too many wrong passwords.
+    Locked,
 }
 
 /// A change that is about to be committed: the kind and id of the thing, and what else identifies it.
@@ -93,6 +95,7 @@ impl Identity {
             Action::Created => "created",
             Action::Updated => "updated",
             Action::Deleted => "deleted",
+            Action::Locked => "locked",
         };
         let details = change.details.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
         let record = Record {

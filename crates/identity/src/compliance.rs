@@ -3,6 +3,7 @@
 use api::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::audit::{Action, Change};
 use crate::store::user::{self as store, Account, User};
 use crate::user_options::is_set;
 use crate::{Config, Identity, SecurityCompliance};
@@ -72,7 +73,12 @@ impl Identity {
         let Some(most) = self.rules().lockout_failure_attempts else { return Ok(()) };
         let id = account.map_or("", |account| account.id.as_str());
         let mut tx = self.0.db.begin().await?;
-        store::failure_count(&mut tx, id, self.0.runtime.clock.now(), most.into(), self.lock_start()).await?;
+        let now = self.0.runtime.clock.now();
+        let count = store::failure_count(&mut tx, id, now, most.into(), self.lock_start()).await?;
+        if count == Some(most.into()) {
+            let details = &[("reason", "too many wrong passwords")];
+            self.record(&mut tx, &Change { details, ..Change::new(Action::Locked, "user", id) }).await?;
+        }
         Ok(tx.commit().await?)
     }
 

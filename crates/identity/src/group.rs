@@ -6,7 +6,7 @@ use crate::Identity;
 use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing, taken};
 use crate::store::group::{self as store, Group};
-use crate::store::user::{self, User};
+use crate::store::user;
 use crate::store::{Filter, domain};
 
 impl Identity {
@@ -56,10 +56,6 @@ impl Identity {
         store::get(&mut tx, id).await?.ok_or_else(|| missing("group", id))?;
         store::delete(&mut tx, id).await?;
         self.commit(tx, Action::Deleted, "group", id).await
-    }
-
-    pub(crate) async fn member_list(&self, group_id: &str, filters: Vec<Filter>, page: &Page) -> Result<Vec<User>> {
-        Ok(user::of_group(&self.0.db, group_id, filters, page).await?)
     }
 
     pub(crate) async fn member_add(&self, group_id: &str, user_id: &str) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::Identity;
 use crate::audit::{Action, Change};
 use crate::fields::{Fields, missing};
 use crate::store::limit::{self as store, Limit, RegisteredLimit, Seen};
+use crate::store::project::Project;
 use crate::store::{Filter, catalog, domain, project};
 
 /// How limits of projects and of their domain go together.
@@ -189,6 +190,11 @@ impl Identity {
 
     pub(crate) async fn limit_list(&self, seen: Seen<'_>, filters: Vec<Filter>, page: &Page) -> Result<Vec<Limit>> {
         Ok(store::list(&self.0.db, seen, filters, page).await?)
+    }
+
+    /// What was set for any of the projects.
+    pub(crate) async fn limits_set_for(&self, projects: &[Project]) -> Result<Vec<Limit>> {
+        Ok(store::set_for(&self.0.db, projects.iter().map(|project| project.id.as_str())).await?)
     }
 
     /// Makes several limits, or none.

@@ -16,13 +16,15 @@ impl Identity {
         Ok(store::get(&self.0.db, id).await?)
     }
 
+    /// A page of users, of a group if one is named.
     pub(crate) async fn user_list(
         &self,
+        group_id: Option<&str>,
         filters: Vec<Filter>,
         expiry: Option<&Expiry>,
         page: &Page,
     ) -> Result<Vec<User>> {
-        Ok(store::list(&self.0.db, filters, expiry, page).await?)
+        Ok(store::list(&self.0.db, group_id, filters, expiry, page).await?)
     }
 
     pub(crate) async fn user_create(&self, mut fields: Fields, domain_id: String) -> Result<User> {

@@ -15,6 +15,7 @@ use tokio_util::io::ReaderStream;
 use crate::files::{self, Writer};
 use crate::image::{ImageInfo, Status, is_admin};
 use crate::inspect::{Format, Inspector};
+use crate::quota::Resource;
 use crate::range::range;
 use crate::store::image::{self as store, Stored};
 use crate::{Image, Inner};
@@ -46,6 +47,7 @@ impl Image {
         }
         let upload = self.0.runtime.ids.uuid();
         let mut tx = self.0.db.begin().await?;
+        self.quota_check(&mut tx, &image.owner, &[Resource::Uploads, Resource::Size]).await?;
         let claimed = store::upload_claim(&mut tx, &image, &upload, self.lease()).await?;
         tx.commit().await?;
         if !claimed {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::Image;
 use crate::image::{ImageInfo, Status, Visibility, is_admin};
 use crate::patch::{Change, Operation};
+use crate::quota::Resource;
 use crate::store::image as store;
 
 /// How a disk may be written.
@@ -69,6 +70,7 @@ impl Image {
         check(&image)?;
         visibility_allow(caller, &image)?;
         let mut tx = self.0.db.begin().await?;
+        self.quota_check(&mut tx, &image.owner, &[Resource::Images]).await?;
         store::insert(&mut tx, &image).await.map_err(|error| match error {
             error if error.is_unique() => Error::conflict(format!("Image ID {} already exists!", image.id)),
             other => other.into(),

@@ -9,6 +9,7 @@ mod inspect;
 mod list;
 mod member;
 mod patch;
+mod quota;
 mod range;
 mod rules;
 mod store;
@@ -28,8 +29,10 @@ use identity::Identity;
 use runtime::Runtime;
 
 /// The schema of images.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "image", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "image", version: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { service: "image", version: 2, sql: include_str!("../migrations/0002_quota.sql") },
+];
 
 /// How the image service works.
 #[derive(Clone, Debug)]

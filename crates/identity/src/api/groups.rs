@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::call::{Body, Call, created, done, shown};
 use super::list::{Listing, own_domain};
-use super::shapes;
+use super::{shapes, users};
 use crate::Identity;
 use crate::fields::missing;
 use crate::store::group::Group;
@@ -84,8 +84,7 @@ async fn member_list(call: Call, Path(id): Path<String>, list: Listing) -> Resul
     allowed(&call, "identity:list_users_in_group", &id).await?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     filters.extend(own_domain(&call.caller, "domain_id"));
-    let users = call.identity.member_list(&id, filters, &list.page).await?;
-    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call, user)))
+    users::answer(&call, &list, Some(&id), filters).await
 }
 
 async fn member_add(call: Call, Path((id, user_id)): Path<(String, String)>) -> Result<StatusCode> {

@@ -125,28 +125,34 @@ async fn project_show(call: Call, Path(id): Path<String>, query: Query) -> Resul
         }
     }
     if asked("parents_as_list")? {
-        body["parents"] = visible(&call, call.identity.project_parents(&id).await?).await?;
+        body["parents"] = visible(&call, call.identity.project_parents(&id).await?, asked("include_limits")?).await?;
     } else if asked("parents_as_ids")? {
         let parents = call.identity.project_parents(&id).await?;
         let top = json!({&project.domain_id: null});
         body["parents"] = parents.iter().rev().fold(top, |above, parent| json!({&parent.id: above}));
     }
     if asked("subtree_as_list")? {
-        body["subtree"] = visible(&call, call.identity.project_subtree(&id).await?).await?;
+        body["subtree"] = visible(&call, call.identity.project_subtree(&id).await?, asked("include_limits")?).await?;
     } else if asked("subtree_as_ids")? {
         body["subtree"] = below(&id, &call.identity.project_subtree(&id).await?);
     }
     shown("project", body)
 }
 
-/// Those of the projects on which the caller has a role, as they stand within another.
-async fn visible(call: &Call, mut projects: Vec<Project>) -> Result<Value> {
+/// Those of the projects on which the caller has a role, as they stand within another; with their limits if asked for.
+async fn visible(call: &Call, mut projects: Vec<Project>, with_limits: bool) -> Result<Value> {
     let mine = call.identity.project_list_of_user(&call.caller.token.user_id, false).await?;
     projects.retain(|project| mine.iter().any(|one| one.id == project.id));
     let tags = call.identity.project_tags(&projects).await?;
+    let limits = if with_limits { call.identity.limits_set_for(&projects).await? } else { Vec::new() };
     let show = |project: &Project| {
         let tags = tags.get(&project.id).map_or(&[][..], Vec::as_slice);
-        json!({"project": shapes::project(&call.links, project, tags)})
+        let mut shown = shapes::project(&call.links, project, tags);
+        if with_limits {
+            let own = limits.iter().filter(|limit| limit.project_id.as_ref() == Some(&project.id));
+            shown["limits"] = own.map(|limit| shapes::limit(&call.links, limit)).collect();
+        }
+        json!({"project": shown})
     };
     Ok(projects.iter().map(show).collect())
 }

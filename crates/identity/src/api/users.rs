@@ -14,6 +14,7 @@ use super::list::{Listing, own_domain};
 use super::{projects, shapes};
 use crate::Identity;
 use crate::fields::missing;
+use crate::store::Filter;
 use crate::store::user::{Expiry, User};
 
 pub(super) fn routes() -> Router<Identity> {
@@ -44,9 +45,19 @@ async fn user_list(call: Call, list: Listing) -> Result<Json<Value>> {
     call.allow("identity:list_users", &Target::new().with("target.domain_id", &call.caller.token.domain_id))?;
     let mut filters = list.filters(&["name", "id"], &["enabled"])?;
     filters.extend(list.domain(&call.caller));
+    answer(&call, &list, None, filters).await
+}
+
+/// The users that a list asks for, of a group if one is named.
+pub(super) async fn answer(
+    call: &Call,
+    list: &Listing,
+    group_id: Option<&str>,
+    filters: Vec<Filter>,
+) -> Result<Json<Value>> {
     let expiry = list.query.get("password_expires_at").map(expiry).transpose()?;
-    let users = call.identity.user_list(filters, expiry.as_ref(), &list.page).await?;
-    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(&call, user)))
+    let users = call.identity.user_list(group_id, filters, expiry.as_ref(), &list.page).await?;
+    Ok(list.answer("users", users, |user| &user.id, |user| shapes::user(call, user)))
 }
 
 /// A comparison such as `lt:2027-01-31T12:00:00Z` with the end of the password.

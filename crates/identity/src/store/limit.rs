@@ -147,6 +147,16 @@ pub(crate) async fn list(
     sql.all(on).await
 }
 
+/// What was set for any of the projects.
+pub(crate) async fn set_for<'a>(
+    on: impl Into<On<'_>>,
+    project_ids: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Limit>> {
+    let mut query = sql("SELECT * FROM identity_limits WHERE project_id IN ");
+    query.push_list(project_ids).push(" ORDER BY id");
+    query.all(on).await
+}
+
 fn push_seen(sql: &mut Sql, seen: Seen<'_>) {
     match seen {
         Seen::All => sql,

@@ -114,31 +114,24 @@ pub(crate) async fn account_by_name(
     .await
 }
 
+/// A page of users, of a group if one is named.
 pub(crate) async fn list(
     on: impl Into<On<'_>>,
+    group_id: Option<&str>,
     filters: Vec<Filter>,
     expiry: Option<&Expiry>,
     page: &Page,
 ) -> Result<Vec<User>> {
     let mut sql = sql("SELECT * FROM identity_users WHERE TRUE");
+    if let Some(group_id) = group_id {
+        sql.push(" AND id IN (SELECT user_id FROM identity_memberships WHERE group_id = ")
+            .push_bind(group_id)
+            .push(")");
+    }
     push_filters(&mut sql, "identity_users", filters);
     if let Some(expiry) = expiry {
         sql.push(" AND password_expires_at ").push(expiry.comparison).push(" ").push_bind(expiry.at);
     }
-    push_page(&mut sql, "identity_users", BY_NAME, page);
-    sql.all(on).await
-}
-
-pub(crate) async fn of_group(
-    on: impl Into<On<'_>>,
-    group_id: &str,
-    filters: Vec<Filter>,
-    page: &Page,
-) -> Result<Vec<User>> {
-    let mut sql = sql("SELECT * FROM identity_users
-         WHERE id IN (SELECT user_id FROM identity_memberships WHERE group_id = $1)")
-    .bind(group_id);
-    push_filters(&mut sql, "identity_users", filters);
     push_page(&mut sql, "identity_users", BY_NAME, page);
     sql.all(on).await
 }
@@ -200,17 +193,16 @@ pub(crate) async fn failure_count(
     now: Timestamp,
     most: i64,
     locked_until: Timestamp,
-) -> Result<()> {
+) -> Result<Option<i64>> {
     sql("UPDATE identity_users SET failed_auth_at = $2, failed_auth_count =
             CASE WHEN failed_auth_count >= $3 AND failed_auth_at <= $4 THEN 1 ELSE failed_auth_count + 1 END
-         WHERE id = $1")
+         WHERE id = $1 RETURNING failed_auth_count")
     .bind(id)
     .bind(now)
     .bind(most)
     .bind(locked_until)
-    .execute(tx)
+    .optional(tx)
     .await
-    .map(drop)
 }
 
 /// Notes a login: no failures any more, and the time if that is wanted.

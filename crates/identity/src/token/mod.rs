@@ -16,6 +16,7 @@ use api::{Error, Result};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use crate::audit::{Action, Change};
 use crate::keys::Ring;
 use crate::store::{revision, user};
 use crate::{Caller, Identity};
@@ -186,8 +187,10 @@ impl Identity {
         let mut tx = self.write().await?;
         let payload = &token.payload;
         let now = self.0.runtime.clock.now();
-        revision::revoke(&mut tx, &payload.audit_id_text(), false, payload.expires_at, now).await?;
-        Ok(tx.commit().await?)
+        let id = payload.audit_id_text();
+        revision::revoke(&mut tx, &id, false, payload.expires_at, now).await?;
+        let details = &[("user_id", payload.user_id.as_str())];
+        self.commit_change(tx, &Change { details, ..Change::new(Action::Deleted, "token", &id) }).await
     }
 
     /// Which tokens were ended one by one since then.

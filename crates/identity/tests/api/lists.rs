@@ -95,3 +95,109 @@ async fn head_answers_wherever_get_does() {
         cloud.head("", &path).await.expect(401);
     }
 }
+
+/// Every list with everything that it can be asked by.
+const FILTERS: &[(&str, &[&str])] = &[
+    ("/v3/users", &["name", "id", "enabled", "domain_id", "password_expires_at"]),
+    ("/v3/groups", &["name", "id", "domain_id"]),
+    ("/v3/groups/{group}/users", &["name", "id", "enabled", "password_expires_at"]),
+    (
+        "/v3/projects",
+        &[
+            "name",
+            "id",
+            "enabled",
+            "domain_id",
+            "parent_id",
+            "is_domain",
+            "tags",
+            "tags-any",
+            "not-tags",
+            "not-tags-any",
+        ],
+    ),
+    ("/v3/domains", &["name", "id", "enabled"]),
+    ("/v3/roles", &["name", "id", "domain_id"]),
+    ("/v3/regions", &["id", "parent_region_id"]),
+    ("/v3/services", &["name", "type", "id"]),
+    ("/v3/endpoints", &["interface", "service_id", "region_id", "id"]),
+    ("/v3/credentials", &["type", "user_id", "id"]),
+    ("/v3/policies", &["type", "id"]),
+    ("/v3/registered_limits", &["service_id", "region_id", "resource_name"]),
+    ("/v3/limits", &["service_id", "region_id", "resource_name", "project_id", "domain_id"]),
+    ("/v3/OS-EP-FILTER/endpoint_groups", &["name", "id"]),
+    ("/v3/OS-TRUST/trusts", &["trustor_user_id", "trustee_user_id"]),
+    ("/v3/users/{user}/application_credentials", &["name", "id"]),
+    ("/v3/users/{user}/access_rules", &["service", "path", "method"]),
+    ("/v3/users/{user}/projects", &["name", "id", "enabled", "domain_id"]),
+    ("/v3/users/{user}/groups", &["name", "id"]),
+    (
+        "/v3/role_assignments",
+        &[
+            "user.id",
+            "group.id",
+            "role.id",
+            "scope.project.id",
+            "scope.domain.id",
+            "scope.system",
+            "scope.OS-INHERIT:inherited_to",
+            "effective",
+            "include_subtree",
+        ],
+    ),
+    ("/v3/OS-REVOKE/events", &["since"]),
+];
+
+/// What breaks out of texts, patterns, numbers and lists where it is not bound.
+const HOSTILE: &[&str] = &[
+    "' OR '1'='1",
+    "'; DROP TABLE identity_users; --",
+    "\") UNION SELECT password_hash FROM identity_users --",
+    "1 OR 1=1",
+    "%",
+    "_",
+    "\\",
+    "$1",
+    "?",
+    "{}",
+    "\u{0}",
+    "\u{202e}\u{1f980}",
+    "a,b') OR ('1'='1",
+    "NULL",
+];
+
+#[tokio::test]
+async fn hostile_filters_find_nothing_and_break_nothing() {
+    hostile_filters_find_nothing_and_break_nothing_on(&Cloud::new().await).await;
+}
+
+pub async fn hostile_filters_find_nothing_and_break_nothing_on(cloud: &Cloud) {
+    let admin = cloud.admin().await;
+    let group = cloud.post(&admin, "/v3/groups", json!({"group": {"name": "g"}})).await.expect(201);
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let before = cloud.get(&admin, "/v3/users").await.expect(200)["users"].clone();
+    for (path, filters) in FILTERS {
+        let path = path.replace("{user}", &cloud.admin.user_id);
+        let path = path.replace("{group}", group["group"]["id"].as_str().unwrap());
+        let paging = ["marker", "limit", "sort_key", "sort_dir"];
+        let inexact = filters.iter().flat_map(|name| ["__contains", "__istartswith"].map(|way| format!("{name}{way}")));
+        let names = filters.iter().chain(&paging).map(|name| (*name).to_owned()).chain(inexact);
+        for name in names {
+            for text in HOSTILE {
+                let asked = format!("{path}?{name}={}", encode(text));
+                let answer = cloud.get(&admin, &asked).await;
+                assert!([200, 400, 403, 404].contains(&answer.status.as_u16()), "{asked} {text}: {}", answer.body);
+                let exact = filters.contains(&name.as_str()) && !UNFILTERED.contains(&name.as_str());
+                if answer.status == 200 && exact {
+                    let (_, found) =
+                        answer.body.as_object().unwrap().iter().find(|(_, value)| value.is_array()).unwrap();
+                    assert_eq!(*found, json!([]), "{asked} {text}");
+                }
+            }
+        }
+    }
+    assert_eq!(cloud.get(&admin, "/v3/users").await.expect(200)["users"], before);
+}
+
+/// Flags, exclusions, and what some lists ignore: every value may find something.
+const UNFILTERED: &[&str] = &[];

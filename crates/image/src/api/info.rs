@@ -2,6 +2,7 @@
 
 use api::{Error, Json, Result};
 use axum::Router;
+use axum::extract::State;
 use axum::routing::get;
 use identity::Caller;
 use serde_json::{Value, json};
@@ -9,7 +10,10 @@ use serde_json::{Value, json};
 use crate::Image;
 
 pub(super) fn routes() -> Router<Image> {
-    Router::new().route("/v2/info/import", get(import_show)).route("/v2/info/stores", get(store_list))
+    Router::new()
+        .route("/v2/info/import", get(import_show))
+        .route("/v2/info/stores", get(store_list))
+        .route("/v2/info/usage", get(usage_show))
 }
 
 async fn import_show(_: Caller) -> Json<Value> {
@@ -18,4 +22,8 @@ async fn import_show(_: Caller) -> Json<Value> {
 
 async fn store_list(_: Caller) -> Result<Json<Value>> {
     Err(Error::not_found("Multi backend is not supported at this site. All images are in one store."))
+}
+
+async fn usage_show(State(image): State<Image>, caller: Caller) -> Result<Json<Value>> {
+    Ok(Json(json!({"usage": image.quota_usage(caller.project_id()?).await?})))
 }

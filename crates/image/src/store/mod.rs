@@ -2,6 +2,7 @@
 
 pub(crate) mod image;
 pub(crate) mod member;
+pub(crate) mod quota;
 
 #[cfg(test)]
 mod tests;

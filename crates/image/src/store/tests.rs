@@ -4,7 +4,7 @@ use db::{Db, Direction, Tx};
 use jiff::{Timestamp, ToSpan as _};
 
 use super::image::{self as store, Condition, Stored, Viewer};
-use super::member;
+use super::{member, quota};
 use crate::image::{ImageInfo, Status, Visibility};
 
 fn now() -> Timestamp {
@@ -115,6 +115,30 @@ async fn a_list_holds_what_the_viewer_may_see() {
             Condition::Flag("protected", false),
         ];
         assert_eq!(ids(&Viewer::Admin, &some, None, 9).await, "d");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_counts_waits_for_who_counts() {
+    db::testing::each_engine(crate::MIGRATIONS, async |db| {
+        let tasks = (0..12).map(|number| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let mut tx = begin(&db).await;
+                quota::lock(&mut tx, "one").await.unwrap();
+                let used = quota::used(&mut tx, &["one".to_owned()]).await.unwrap();
+                if used.images < 5 {
+                    store::insert(&mut tx, &image(&number.to_string(), "one", Visibility::Shared)).await.unwrap();
+                }
+                tx.commit().await.unwrap();
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        let used = quota::used(&db, &["one".to_owned(), "two".to_owned()]).await.unwrap();
+        assert_eq!((used.images, used.uploads, used.bytes), (5, 0, 0));
     })
     .await;
 }

@@ -54,7 +54,7 @@ async fn what_was_uploaded_comes_back() {
 
 #[tokio::test]
 async fn a_broken_upload_leaves_nothing_and_can_be_repeated() {
-    let cloud = Cloud::with(|options| options.image_size_cap = 1 << 20).await;
+    let cloud = Cloud::with(|options, _| options.image_size_cap = 1 << 20).await;
     let id = cloud.create(&cloud.one, json!({})).await;
     let broken = stream::iter([Ok(chunk(1)), Err(io::Error::from(io::ErrorKind::ConnectionReset))]);
     cloud.upload(&cloud.one, &id, Body::from_stream(broken)).await.expect(400);

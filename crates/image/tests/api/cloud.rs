@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 pub struct Cloud {
     pub image: Image,
     pub runtime: Runtime,
+    pub db: Db,
     /// Tokens: the administrator, a member and a reader of project one, a member of project two.
     pub admin: String,
     pub one: String,
@@ -77,10 +78,10 @@ pub fn project(number: u8) -> String {
 
 impl Cloud {
     pub async fn new() -> Self {
-        Self::with(|_| {}).await
+        Self::with(|_, _| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut image::Options)) -> Self {
+    pub async fn with(change: impl FnOnce(&mut image::Options, &mut identity::Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let db = Db::open(&db::Options::Sqlite(dir.path().join("test.db"))).await.unwrap();
         db.migrate(identity::MIGRATIONS).await.unwrap();
@@ -90,6 +91,8 @@ impl Cloud {
         let policy = Policy::new(&[identity::BASE_RULES, identity::RULES, image::RULES]).unwrap();
         let mut options = identity::Options::new(dir.path().join("keys"));
         options.config.password_hash_rounds = 4;
+        let mut image_options = image::Options::new(dir.path().join("images"), "a key for tickets");
+        change(&mut image_options, &mut options.config);
         let identity = Identity::new(db.clone(), runtime.clone(), Arc::new(policy), options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".into(),
@@ -102,10 +105,8 @@ impl Cloud {
         let reader = tenant(&db, &identity, &"b".repeat(32), &project(1), "reader").await;
         let two = tenant(&db, &identity, &"c".repeat(32), &project(2), "member").await;
         let admin = identity.token_for_user(&made.user_id, &made.project_id).await.unwrap();
-        let mut options = image::Options::new(dir.path().join("images"), "a key for tickets");
-        change(&mut options);
-        let image = Image::new(db, runtime.clone(), identity, options);
-        Self { router: image.router(), image, runtime, admin, one, reader, two, dir }
+        let image = Image::new(db.clone(), runtime.clone(), identity, image_options);
+        Self { router: image.router(), image, runtime, db, admin, one, reader, two, dir }
     }
 
     pub async fn send(&self, token: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
@@ -154,6 +155,26 @@ impl Cloud {
 
     pub async fn show(&self, id: &str) -> Value {
         self.get(&self.admin, &format!("/v2/images/{id}")).await.expect(200)
+    }
+
+    /// What identity limits every project (or, under the strict model, every domain) to.
+    pub async fn limit(&self, resource: &str, limit: i64) {
+        let mut tx = self.db.begin().await.unwrap();
+        sql(
+            "INSERT INTO identity_services (id, kind, name, enabled, extra) VALUES ('i', 'image', 'glance', TRUE, '{}')
+             ON CONFLICT (id) DO NOTHING",
+        )
+        .execute(&mut tx)
+        .await
+        .unwrap();
+        sql("INSERT INTO identity_registered_limits (id, service_id, resource_name, default_limit)
+             VALUES ($1, 'i', $1, $2) ON CONFLICT (id) DO UPDATE SET default_limit = excluded.default_limit")
+        .bind(resource)
+        .bind(limit)
+        .execute(&mut tx)
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// How many files the store has.

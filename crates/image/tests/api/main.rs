@@ -4,5 +4,6 @@
 
 mod bytes;
 mod cloud;
+mod quota;
 mod records;
 mod sharing;
