@@ -31,6 +31,17 @@ pub(crate) fn check(hostname: &str) -> Result<()> {
     )))
 }
 
+/// Checks the form of a node's name; 400 says what one may hold.
+pub(crate) fn host_check(host: &str) -> Result<()> {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    if !host.is_empty() && host.len() <= 255 && host.chars().all(good) {
+        return Ok(());
+    }
+    Err(Error::bad_request(format!(
+        "\"{host}\" is not the name of a host: 1 to 255 letters, digits, dashes, dots and underscores."
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{check, from_name};

@@ -5,10 +5,13 @@ pub mod key_pairs;
 pub mod nodes;
 pub mod quota;
 
+mod aggregates;
 mod api;
 mod consoles;
 mod extra_specs;
+mod fleet_rules;
 mod hostname;
+mod image_cache;
 mod keys;
 mod metadata;
 mod reports;
@@ -22,7 +25,7 @@ mod state;
 mod store;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::api::microversion::Negotiation;
@@ -43,6 +46,7 @@ pub use scheduler::Multipliers;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") },
     Migration { service: "compute", version: 2, sql: include_str!("../migrations/0002_servers.sql") },
+    Migration { service: "compute", version: 3, sql: include_str!("../migrations/0003_aggregates.sql") },
 ];
 
 /// The newest microversion served.
@@ -58,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     /// Changes when servers that may be being made are to go.
     pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
+    /// The aggregates as they were last read.
+    pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
 }
 
 /// What the service stands on.
@@ -144,7 +150,12 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner { deps, options, cancelled: tokio::sync::watch::Sender::new(0) }))
+        Self(Arc::new(Inner {
+            deps,
+            options,
+            cancelled: tokio::sync::watch::Sender::new(0),
+            aggregates: Mutex::default(),
+        }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

@@ -1,5 +1,6 @@
 //! SQL: one file per resource.
 
+pub(crate) mod aggregates;
 pub(crate) mod flavors;
 pub(crate) mod key_pairs;
 pub(crate) mod nodes;

@@ -165,23 +165,15 @@ impl Compute {
         if info.status != image::Status::Active {
             return Err(Error::bad_request(format!("Image {id} is not active: upload its data first.")));
         }
-        let image = Image {
-            name: info.name.unwrap_or_default(),
-            disk_format: info.disk_format.unwrap_or_default(),
-            container_format: info.container_format.unwrap_or_default(),
-            size: info.size.unwrap_or(0),
-            sha512: info.os_hash_value.unwrap_or_default(),
-            min_disk: info.min_disk,
-            min_ram: info.min_ram,
-            properties: info.properties,
-        };
+        let virtual_size = info.virtual_size;
+        let image = Image::from(info);
         if image.min_ram > flavor.memory_mb {
             return Err(Error::bad_request(format!(
                 "Flavor's memory is too small for requested image: the image needs {} MB.",
                 image.min_ram
             )));
         }
-        let bytes = info.virtual_size.unwrap_or(image.size);
+        let bytes = virtual_size.unwrap_or(image.size);
         let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
         if flavor.root_gb > 0 && needed > flavor.root_gb {
             return Err(Error::bad_request(format!(
@@ -231,10 +223,11 @@ impl Compute {
         } else if !host.is_empty() {
             caller.allow("compute:servers:create:requested_destination", &target)?;
         }
-        if !zone.is_empty() && zone != self.options().zone {
+        let zones = self.zones().await?;
+        if !zone.is_empty() && !zones.contains(zone) {
             return Err(Error::bad_request(format!(
                 "The requested availability zone is not available: there is {}.",
-                self.options().zone
+                zones.into_iter().collect::<Vec<_>>().join(", ")
             )));
         }
         if !host.is_empty() && !self.nodes().await?.iter().any(|node| node.host == host) {
@@ -321,16 +314,18 @@ pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>, limit: i64) ->
             "Maximum number of metadata items exceeds {limit}: remove some, or ask for a larger quota."
         )));
     }
-    for (key, value) in metadata {
-        let good = |letter: char| letter.is_ascii_alphanumeric() || "-_:. ".contains(letter);
-        if key.is_empty() || key.len() > 255 || !key.chars().all(good) {
-            return Err(Error::bad_request(format!(
-                "Invalid metadata key \"{key}\": 1 to 255 letters, digits, blanks and the characters - _ : . are allowed."
-            )));
-        }
-        ::api::fields::length(&format!("metadata {key}"), value, 0, 255)?;
+    metadata.iter().try_for_each(|(key, value)| metadata_item_check(key, value))
+}
+
+/// Checks name and value of an item of metadata.
+pub(crate) fn metadata_item_check(key: &str, value: &str) -> Result<()> {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_:. ".contains(letter);
+    if key.is_empty() || key.len() > 255 || !key.chars().all(good) {
+        return Err(Error::bad_request(format!(
+            "Invalid metadata key \"{key}\": 1 to 255 letters, digits, blanks and the characters - _ : . are allowed."
+        )));
     }
-    Ok(())
+    ::api::fields::length(&format!("metadata {key}"), value, 0, 255)
 }
 
 fn check_user_data(user_data: Option<&str>) -> Result<()> {

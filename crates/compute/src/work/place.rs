@@ -11,6 +11,7 @@ use placement::{CandidateRequest, Claim, Group, Stock, Summary};
 
 use super::create::{ServerCreate, task_set};
 use super::{failure, retry};
+use crate::aggregates::Aggregates;
 use crate::nodes;
 use crate::scheduler::{self, Capacity, Node, Request};
 use crate::server::Server;
@@ -42,9 +43,10 @@ impl Step<ServerCreate> for Place {
             let reason = "no compute node has reported yet".to_owned();
             return Err(Failure::Wait { reason, after: Duration::from_millis(250) });
         }
+        let aggregates = compute.aggregates().await.map_err(failure)?;
         let search = CandidateRequest::unnamed(wanted.clone());
         let candidates = placement.candidates(&search).await.map_err(failure)?;
-        let seen = compute.seen(&known, candidates.into_iter().map(|candidate| candidate.root), false);
+        let seen = compute.seen(&known, &aggregates, candidates.into_iter().map(|candidate| candidate.root), false);
         let Ok(best) = scheduler::select(&seen, &request, compute.options().multipliers) else {
             return Err(refuse(compute, operation, &known, &request).await?);
         };
@@ -84,7 +86,8 @@ async fn refuse(
 ) -> Result<Failure, Failure> {
     let ids: Vec<String> = known.iter().map(|node| node.id.clone()).collect();
     let summaries = compute.0.deps.placement.provider_summaries(&ids).await.map_err(failure)?;
-    let all = compute.seen(known, summaries.into_iter(), true);
+    let aggregates = compute.aggregates().await.map_err(failure)?;
+    let all = compute.seen(known, &aggregates, summaries.into_iter(), true);
     let Err(refusal) = scheduler::select(&all, request, compute.options().multipliers) else {
         return Ok(Failure::Retry("The hosts changed while one was chosen.".to_owned()));
     };
@@ -153,7 +156,13 @@ fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -
 
 impl Compute {
     /// The nodes as the scheduler sees them; those without a summary are left out unless `all`.
-    fn seen(&self, known: &[nodes::Node], summaries: impl Iterator<Item = Arc<Summary>>, all: bool) -> Vec<Node> {
+    fn seen(
+        &self,
+        known: &[nodes::Node],
+        aggregates: &Aggregates,
+        summaries: impl Iterator<Item = Arc<Summary>>,
+        all: bool,
+    ) -> Vec<Node> {
         let summaries: HashMap<String, Arc<Summary>> =
             summaries.map(|summary| (summary.provider.id.clone(), summary)).collect();
         let seen = known.iter().filter_map(|node| {
@@ -169,7 +178,7 @@ impl Compute {
             Some(Node {
                 id: node.id.clone(),
                 host: node.host.clone(),
-                zone: self.options().zone.clone(),
+                zone: self.zone_of(aggregates, &node.host),
                 alive: self.node_is_up(node),
                 enabled: !node.disabled,
                 hypervisor_type: node.hypervisor_type.clone(),

@@ -1,6 +1,7 @@
 //! The compute API over HTTP, on a cloud of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod aggregates;
 mod cloud;
 mod console;
 mod flavors;

@@ -487,7 +487,6 @@ pub fn compute() -> Vec<Row> {
         admin("/os-hypervisors/node/servers"),
         anyone("/os-availability-zone"),
         admin("/os-availability-zone/detail"),
-        admin("/os-aggregates"),
         anyone("/extensions"),
         anyone("/extensions/os-keypairs").open().also(404, "there need not be one of that name").admin(404, "the same"),
         anyone("/servers"),
@@ -514,6 +513,7 @@ pub fn compute() -> Vec<Row> {
         put(&server("/metadata"), r#"{"metadata": {"colour": "red"}}"#),
         delete(&server("/metadata/colour")),
     ];
+    rows.extend(aggregates());
     let tags = [
         own(&server("/tags")),
         own(&server("/tags/blue")),
@@ -540,6 +540,24 @@ pub fn compute() -> Vec<Row> {
         version(delete("/os-services/{service}"), "compute 2.53").admin(409, "the node is in use"),
     ]);
     rows
+}
+
+fn aggregates() -> [Row; 9] {
+    let action = |name: &str, body: &str| {
+        post(&format!("/os-aggregates/{{aggregate}}/action ({name})"), &format!(r#"{{"{name}": {body}}}"#))
+    };
+    [
+        admin("/os-aggregates"),
+        post("/os-aggregates", r#"{"aggregate": {"name": "cake"}}"#),
+        admin("/os-aggregates/{aggregate}"),
+        put("/os-aggregates/{aggregate}", r#"{"aggregate": {"name": "bread"}}"#),
+        action("add_host", r#"{"host": "{node}"}"#),
+        action("set_metadata", r#"{"metadata": {"colour": "red"}}"#),
+        post("/os-aggregates/{aggregate}/images", r#"{"cache": [{"id": "{public_image}"}]}"#)
+            .header("openstack-api-version", "compute 2.81"),
+        action("remove_host", r#"{"host": "{node}"}"#),
+        delete("/os-aggregates/{aggregate}"),
+    ]
 }
 
 /// A stranger may use all of it but the key.
