@@ -41,7 +41,7 @@ impl Aggregate {
 #[derive(Debug, Default)]
 pub(crate) struct Aggregates {
     revision: i64,
-    all: Vec<Aggregate>,
+    all: Vec<Arc<Aggregate>>,
     /// By host, the places of its aggregates in `all`.
     of_host: HashMap<String, Vec<usize>>,
 }
@@ -54,22 +54,22 @@ impl Aggregates {
                 of_host.entry(host.clone()).or_default().push(place);
             }
         }
-        Self { revision, all, of_host }
+        Self { revision, all: all.into_iter().map(Arc::new).collect(), of_host }
     }
 
     /// Every aggregate, by number.
-    pub(crate) fn all(&self) -> &[Aggregate] {
+    pub(crate) fn all(&self) -> &[Arc<Aggregate>] {
         &self.all
     }
 
     /// The aggregates that a node is in.
-    pub(crate) fn of(&self, host: &str) -> impl Iterator<Item = &Aggregate> {
+    pub(crate) fn of(&self, host: &str) -> impl Iterator<Item = &Arc<Aggregate>> {
         self.of_host.get(host).into_iter().flatten().filter_map(|place| self.all.get(*place))
     }
 
     /// The zone that a node is in by its aggregates.
     pub(crate) fn zone_of(&self, host: &str) -> Option<&str> {
-        self.of(host).find_map(Aggregate::zone)
+        self.of(host).find_map(|aggregate| aggregate.zone())
     }
 
     /// The ids of the aggregates that a node is in.
@@ -78,7 +78,7 @@ impl Aggregates {
     }
 
     fn get(&self, number: i64) -> Result<&Aggregate> {
-        self.all.iter().find(|aggregate| aggregate.number == number).ok_or_else(|| {
+        self.all.iter().map(AsRef::as_ref).find(|aggregate: &&Aggregate| aggregate.number == number).ok_or_else(|| {
             Error::not_found(format!("Aggregate {number} could not be found. GET /os-aggregates lists them."))
         })
     }
@@ -86,7 +86,7 @@ impl Aggregates {
     /// The zones of these nodes, without those of the aggregate itself.
     fn other_zones(&self, aggregate: &Aggregate, hosts: &[String]) -> BTreeSet<&str> {
         let of_hosts = hosts.iter().flat_map(|host| self.of(host));
-        of_hosts.filter(|other| other.id != aggregate.id).filter_map(Aggregate::zone).collect()
+        of_hosts.filter(|other| other.id != aggregate.id).filter_map(|other| other.zone()).collect()
     }
 }
 
@@ -115,7 +115,7 @@ impl Compute {
 
     /// The zone that a node is in.
     pub(crate) fn zone_of(&self, aggregates: &Aggregates, host: &str) -> String {
-        aggregates.zone_of(host).unwrap_or(&self.options().zone).to_owned()
+        aggregates.zone_of(host).unwrap_or(&self.options().config.default_availability_zone).to_owned()
     }
 
     /// Every zone that a server may ask for: those with a node that takes servers, and the one of nodes without any.
@@ -124,7 +124,7 @@ impl Compute {
         let agents = self.services_list(None, Some(AGENT)).await?;
         let enabled = agents.iter().filter(|agent| !agent.disabled);
         let mut zones: BTreeSet<String> = enabled.map(|agent| self.zone_of(&aggregates, &agent.host)).collect();
-        zones.insert(self.options().zone.clone());
+        zones.insert(self.options().config.default_availability_zone.clone());
         Ok(zones)
     }
 
@@ -252,7 +252,11 @@ impl Compute {
             && !now.other_zones(&aggregate, &here).contains(zone)
             && store::servers_count(&mut tx, &here).await? > 0
         {
-            return Err(Error::conflict(invalid("remove a host from", number, &would_move(&self.options().zone))));
+            return Err(Error::conflict(invalid(
+                "remove a host from",
+                number,
+                &would_move(&self.options().config.default_availability_zone),
+            )));
         }
         if store::host_remove(&mut tx, &aggregate.id, host).await? == 0 {
             return Err(missing());

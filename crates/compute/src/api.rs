@@ -8,10 +8,12 @@ mod aggregates;
 mod extensions;
 mod flavor_extras;
 mod flavors;
+mod groups;
 mod hypervisors;
 mod key_pairs;
 mod quotas;
 mod server_actions;
+mod server_hints;
 mod server_history;
 mod server_interfaces;
 mod server_labels;
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(hypervisors::routes())
         .merge(zones::routes())
         .merge(aggregates::routes())
+        .merge(groups::routes())
         .merge(extensions::routes())
         .merge(servers::routes())
         .merge(server_actions::routes())

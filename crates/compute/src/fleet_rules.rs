@@ -1,8 +1,9 @@
-//! The policy rules of nodes and of what groups them.
+//! The policy rules of nodes and of what groups them or the servers on them.
 
 use policy::Rule;
 
-use crate::rules::{ADMIN, rule};
+use crate::rules::{ADMIN, READER, rule};
+use crate::server_rules::MEMBER;
 
 pub(crate) const FLEET: &[Rule] = &[
     rule("os_compute_api:os-services:list", ADMIN, "List the services", &[("GET", "/os-services")]),
@@ -95,5 +96,25 @@ pub(crate) const FLEET: &[Rule] = &[
         ADMIN,
         "Bring images to the nodes of an aggregate ahead of time",
         &[("POST", "/os-aggregates/{aggregate_id}/images")],
+    ),
+    rule("os_compute_api:os-server-groups:index", READER, "List server groups", &[("GET", "/os-server-groups")]),
+    rule(
+        "os_compute_api:os-server-groups:index:all_projects",
+        ADMIN,
+        "List the server groups of all projects",
+        &[("GET", "/os-server-groups")],
+    ),
+    rule("os_compute_api:os-server-groups:create", MEMBER, "Create a server group", &[("POST", "/os-server-groups")]),
+    rule(
+        "os_compute_api:os-server-groups:show",
+        READER,
+        "Show a server group",
+        &[("GET", "/os-server-groups/{server_group_id}")],
+    ),
+    rule(
+        "os_compute_api:os-server-groups:delete",
+        MEMBER,
+        "Delete a server group",
+        &[("DELETE", "/os-server-groups/{server_group_id}")],
     ),
 ];

@@ -7,9 +7,12 @@ pub mod quota;
 
 mod aggregates;
 mod api;
+mod config;
 mod consoles;
 mod extra_specs;
+mod fleet;
 mod fleet_rules;
+mod groups;
 mod hostname;
 mod image_cache;
 mod keys;
@@ -17,6 +20,7 @@ mod metadata;
 mod reports;
 mod rules;
 mod scheduler;
+mod scheduling;
 mod server;
 mod server_reports;
 mod server_rules;
@@ -39,14 +43,15 @@ use network::Network;
 use placement::Placement;
 use runtime::Runtime;
 
+pub use config::Config;
 pub use rules::RULES;
-pub use scheduler::Multipliers;
 
 /// The schema of this crate.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") },
     Migration { service: "compute", version: 2, sql: include_str!("../migrations/0002_servers.sql") },
     Migration { service: "compute", version: 3, sql: include_str!("../migrations/0003_aggregates.sql") },
+    Migration { service: "compute", version: 4, sql: include_str!("../migrations/0004_scheduling.sql") },
 ];
 
 /// The newest microversion served.
@@ -64,6 +69,8 @@ pub(crate) struct Inner {
     pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
     /// The aggregates as they were last read.
     pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
+    /// The nodes as they were last read.
+    pub(crate) fleet: Mutex<Arc<fleet::Fleet>>,
 }
 
 /// What the service stands on.
@@ -94,20 +101,10 @@ pub struct Deps {
 pub struct Options {
     /// The name of the machine that this process runs on.
     pub host: String,
-    /// The availability zone of every node.
-    pub zone: String,
+    /// What the operator has set.
+    pub config: Config,
     /// How old a node's last report may be while the node still counts as up.
     pub service_down_after: Duration,
-    /// How many virtual CPUs one real one carries.
-    pub cpu_allocation_ratio: f64,
-    /// How much memory is given out for each MiB there is.
-    pub ram_allocation_ratio: f64,
-    /// How much disk is given out for each GiB there is.
-    pub disk_allocation_ratio: f64,
-    /// Memory in MiB that each node keeps for itself.
-    pub reserved_host_memory_mb: u64,
-    /// How much each of the scheduler's weighers counts.
-    pub multipliers: Multipliers,
     /// The longest time that any call to an agent may take.
     pub call_limit: Duration,
     /// Where agents reach the image service: `http://control:8080/image`.
@@ -129,13 +126,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             host: "control".to_owned(),
-            zone: "nova".to_owned(),
+            config: Config::default(),
             service_down_after: Duration::from_secs(60),
-            cpu_allocation_ratio: 16.0,
-            ram_allocation_ratio: 1.5,
-            disk_allocation_ratio: 1.0,
-            reserved_host_memory_mb: 512,
-            multipliers: Multipliers::default(),
             call_limit: Duration::from_secs(30 * 60),
             image_url: "http://127.0.0.1:8080/image".to_owned(),
             metadata_secret: String::new(),
@@ -155,6 +147,7 @@ impl Compute {
             options,
             cancelled: tokio::sync::watch::Sender::new(0),
             aggregates: Mutex::default(),
+            fleet: Mutex::default(),
         }))
     }
 

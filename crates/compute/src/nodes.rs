@@ -10,7 +10,7 @@ use protocol::{NodeReport, ReportAnswer};
 
 use crate::Compute;
 use crate::aggregates::Aggregates;
-use crate::store::nodes as store;
+use crate::store::{fleet, nodes as store};
 
 /// The service that each node has.
 pub const AGENT: &str = "nova-compute";
@@ -49,6 +49,8 @@ db::row! {
         pub servers_running: i64,
         /// When the host was started.
         pub booted_at: Timestamp,
+        /// How many servers failed to come up there since one did.
+        pub failed_builds: i64,
         /// What placement was last told about it.
         pub(crate) told: String,
         /// Its service.
@@ -101,6 +103,9 @@ impl Compute {
             store::node_upsert(&mut tx, &reported, now).await?;
         }
         store::service_seen(&mut tx, &reported.service_id, &report.host, AGENT, now).await?;
+        if changed {
+            fleet::node_changed(&mut tx, &report.host).await?;
+        }
         tx.commit().await?;
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
@@ -150,7 +155,7 @@ impl Compute {
 
     /// What the node has for servers. Of memory the host keeps some for itself.
     fn node_inventories(&self, node: &Node, aggregates: &Aggregates) -> BTreeMap<String, Inventory> {
-        let options = self.options();
+        let options = &self.options().config;
         let reserved = whole(options.reserved_host_memory_mb).min(node.memory_mb);
         let ratio = |name: &str, usual: f64| allocation_ratio(aggregates, &node.host, name).unwrap_or(usual);
         let classes = [
@@ -187,6 +192,7 @@ impl Compute {
             traits: Json(report.traits.clone()),
             servers_running: i64::try_from(running).unwrap_or(i64::MAX),
             booted_at: now.checked_sub(uptime).unwrap_or(now),
+            failed_builds: known.map_or(0, |known| known.failed_builds),
             told: known.map(|known| known.told.clone()).unwrap_or_default(),
             service_id: known.map_or_else(new_id, |known| known.service_id.clone()),
             number: known.map_or(0, |known| known.number),
@@ -219,7 +225,7 @@ impl Compute {
         !service.forced_down && self.is_fresh(service.seen_at)
     }
 
-    fn is_fresh(&self, seen_at: Timestamp) -> bool {
+    pub(crate) fn is_fresh(&self, seen_at: Timestamp) -> bool {
         let age = self.runtime().clock.now().duration_since(seen_at);
         age.unsigned_abs() <= self.options().service_down_after || age.is_negative()
     }

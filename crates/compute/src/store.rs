@@ -2,6 +2,8 @@
 
 pub(crate) mod aggregates;
 pub(crate) mod flavors;
+pub(crate) mod fleet;
+pub(crate) mod groups;
 pub(crate) mod key_pairs;
 pub(crate) mod nodes;
 pub(crate) mod quotas;

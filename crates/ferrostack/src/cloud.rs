@@ -234,6 +234,7 @@ impl Services {
         };
         let options = compute::Options {
             host: settings.host.clone(),
+            config: settings.config.compute.clone(),
             image_url: format!("{}/image", settings.url),
             metadata_secret: state.secret("metadata")?,
             console_files: ["novnc".into(), "/usr/share/novnc".into()]

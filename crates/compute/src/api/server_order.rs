@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::common::{Flag, Whole, name_check};
+use super::server_hints;
 use crate::hostname;
 use crate::server::Wanted;
 use crate::server::create::{Networks, Order};
@@ -146,6 +147,7 @@ impl Body {
         let tags = server.tags.unwrap_or_default();
         check_tags(&tags)?;
         hints.extend(server.hints);
+        server_hints::check(&hints)?;
         let disk_config = server.disk_config.unwrap_or_else(|| "MANUAL".to_owned());
         if !matches!(disk_config.as_str(), "AUTO" | "MANUAL") {
             return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));

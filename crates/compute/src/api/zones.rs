@@ -46,7 +46,7 @@ async fn by_zone(compute: &Compute, agents: &[Service], detail: bool) -> Result<
         zones.entry(compute.zone_of(&aggregates, &agent.host)).or_default().push(agent);
     }
     if agents.is_empty() {
-        zones.insert(compute.options().zone.clone(), Vec::new());
+        zones.insert(compute.options().config.default_availability_zone.clone(), Vec::new());
     }
     Ok(zones.iter().map(|(name, services)| zone(compute, name, services, detail)).collect())
 }

@@ -98,10 +98,11 @@ impl Compute {
         let project_id = template.project_id.clone();
         let count = self.count_of(order, &template).await?;
         let now = template.created_at;
+        let group = self.group_asked(caller, &order.scheduler_hints).await?;
         let mut tx = deps.db.begin().await?;
         quota::claim(&mut tx, &deps.identity, &project_id, &template.flavor.0.quota(count)).await?;
         let last = store::servers::numbers_take(&mut tx, count).await?;
-        let mut first = None;
+        let mut ids = Vec::new();
         for index in 0..count {
             let id = deps.runtime.ids.uuid();
             let server = numbered(&template, &id, index, count, last - count + 1 + index);
@@ -116,11 +117,14 @@ impl Compute {
                 data: ServerCreate::new(&id, &order.admin_pass),
             };
             deps.work.submit(&mut tx, &operation).await?;
-            first.get_or_insert(id);
+            ids.push(id);
+        }
+        if let Some((group, limit)) = &group {
+            self.group_join(&mut tx, group, *limit, &ids).await?;
         }
         tx.commit().await?;
         deps.work.wake();
-        Ok(Promise { id: first.unwrap_or_default(), reservation_id: template.reservation_id })
+        Ok(Promise { id: ids.into_iter().next().unwrap_or_default(), reservation_id: template.reservation_id })
     }
 
     /// As many as fit into the quota, at least `min_count`.

@@ -142,6 +142,7 @@ pub(crate) async fn server_bury(tx: &mut Tx, id: &str, now: Timestamp) -> Result
     .await?;
     sql("DELETE FROM server_tags WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
     sql("DELETE FROM console_tokens WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
+    sql("DELETE FROM server_group_members WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
     Ok(changed == 1)
 }
 

@@ -340,6 +340,9 @@ impl Step<ServerCreate> for Activate {
         };
         let mut tx = compute.db().begin().await?;
         state_change(&mut tx, &operation.server_id, None, &change, now).await?;
+        if let Some(host) = &operation.host {
+            crate::store::fleet::build_succeeded(&mut tx, host).await?;
+        }
         tx.commit().await?;
         operation.admin_pass.clear();
         Ok(())

@@ -6,6 +6,7 @@ mod cloud;
 mod console;
 mod flavors;
 mod fleet;
+mod groups;
 mod key_pairs;
 mod quotas;
 mod refusals;

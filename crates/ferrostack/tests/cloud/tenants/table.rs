@@ -514,6 +514,7 @@ pub fn compute() -> Vec<Row> {
         delete(&server("/metadata/colour")),
     ];
     rows.extend(aggregates());
+    rows.extend(groups());
     let tags = [
         own(&server("/tags")),
         own(&server("/tags/blue")),
@@ -557,6 +558,18 @@ fn aggregates() -> [Row; 9] {
             .header("openstack-api-version", "compute 2.81"),
         action("remove_host", r#"{"host": "{node}"}"#),
         delete("/os-aggregates/{aggregate}"),
+    ]
+}
+
+fn groups() -> [Row; 5] {
+    [
+        anyone("/os-server-groups"),
+        anyone("/os-server-groups").query("?all_projects=1"),
+        own("/os-server-groups/{group}"),
+        post("/os-server-groups", r#"{"server_group": {"name": "cake", "policies": ["affinity"]}}"#)
+            .also(200, "a stranger's own")
+            .not_by_admin(),
+        delete("/os-server-groups/{group}"),
     ]
 }
 
