@@ -565,11 +565,11 @@ fn groups() -> [Row; 5] {
     [
         anyone("/os-server-groups"),
         anyone("/os-server-groups").query("?all_projects=1"),
-        own("/os-server-groups/{group}"),
+        own("/os-server-groups/{server_group}"),
         post("/os-server-groups", r#"{"server_group": {"name": "cake", "policies": ["affinity"]}}"#)
             .also(200, "a stranger's own")
             .not_by_admin(),
-        delete("/os-server-groups/{group}"),
+        delete("/os-server-groups/{server_group}"),
     ]
 }
 
