@@ -9,14 +9,19 @@ mod aggregates;
 mod api;
 mod config;
 mod consoles;
+mod events;
 mod extra_specs;
 mod fleet;
 mod fleet_rules;
 mod groups;
 mod hostname;
+mod hosts;
 mod image_cache;
 mod keys;
 mod metadata;
+mod migrations;
+mod old_rules;
+mod proxy_rules;
 mod reports;
 mod rules;
 mod scheduler;
@@ -27,6 +32,7 @@ mod server_rules;
 mod services;
 mod state;
 mod store;
+mod usage;
 mod work;
 
 use std::sync::{Arc, Mutex};
@@ -52,6 +58,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 2, sql: include_str!("../migrations/0002_servers.sql") },
     Migration { service: "compute", version: 3, sql: include_str!("../migrations/0003_aggregates.sql") },
     Migration { service: "compute", version: 4, sql: include_str!("../migrations/0004_scheduling.sql") },
+    Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
 ];
 
 /// The newest microversion served.

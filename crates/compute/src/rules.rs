@@ -3,13 +3,15 @@
 use policy::Rule;
 
 use crate::fleet_rules::FLEET;
+use crate::old_rules::OLD;
+use crate::proxy_rules::PROXIES;
 use crate::server_rules::SERVERS;
 
 /// Every rule of the service.
 pub const RULES: &[Rule] = &joined();
 
 /// The rules of each part of the service.
-const PARTS: &[&[Rule]] = &[BASE, FLEET, SERVERS];
+const PARTS: &[&[Rule]] = &[BASE, FLEET, OLD, PROXIES, SERVERS];
 
 const COUNT: usize = {
     let mut count = 0;

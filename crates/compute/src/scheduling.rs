@@ -200,7 +200,8 @@ impl Compute {
         let (same, different) = (texts(hints, "same_host"), texts(hints, "different_host"));
         let mut hosts = BTreeMap::new();
         if !same.is_empty() || !different.is_empty() {
-            hosts = store::hosts_of_servers(self.db(), &[same.clone(), different.clone()].concat()).await?;
+            hosts = servers::hosts_of(self.db(), &[same.clone(), different.clone()].concat()).await?;
+            hosts.retain(|_, host| !host.is_empty());
         }
         let of = |ids: &[String]| ids.iter().filter_map(|id| hosts.get(id).cloned()).collect::<BTreeSet<String>>();
         let amount = |class: &str| wanted.resources.get(class).copied().unwrap_or(0);

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod spec;
+pub(crate) mod topology;
 pub(crate) mod update;
 
 use std::collections::BTreeMap;

@@ -105,15 +105,3 @@ pub(crate) async fn build_succeeded(tx: &mut Tx, host: &str) -> Result<()> {
         .await?;
     if failed > 0 { node_changed(tx, host).await.map(drop) } else { Ok(()) }
 }
-
-db::row! {
-    struct Placed { id: String, host: String }
-}
-
-/// The nodes of those of the servers that have one.
-pub(crate) async fn hosts_of_servers(db: &Db, server_ids: &[String]) -> Result<BTreeMap<String, String>> {
-    let mut query = sql("SELECT id, host FROM servers WHERE deleted_at IS NULL AND host <> '' AND id IN ");
-    query.push_list(server_ids);
-    let rows: Vec<Placed> = query.all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.host)).collect())
-}

@@ -233,3 +233,15 @@ pub(crate) async fn servers_of_hosts(db: &Db, hosts: &[&str]) -> Result<Vec<OnNo
     select.push_list(hosts.iter().copied()).push(" ORDER BY number");
     select.all(db).await
 }
+
+db::row! {
+    struct Hosted { id: String, host: String }
+}
+
+/// The nodes of those of the servers that there are; empty for those that have none yet.
+pub(crate) async fn hosts_of(db: &Db, ids: &[String]) -> Result<std::collections::BTreeMap<String, String>> {
+    let mut select = sql("SELECT id, host FROM servers WHERE deleted_at IS NULL AND id IN ");
+    select.push_list(ids);
+    let rows: Vec<Hosted> = select.all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.host)).collect())
+}

@@ -515,6 +515,8 @@ pub fn compute() -> Vec<Row> {
     ];
     rows.extend(aggregates());
     rows.extend(groups());
+    rows.extend(proxies());
+    rows.extend(small());
     let tags = [
         own(&server("/tags")),
         own(&server("/tags/blue")),
@@ -570,6 +572,72 @@ fn groups() -> [Row; 5] {
             .also(200, "a stranger's own")
             .not_by_admin(),
         delete("/os-server-groups/{server_group}"),
+    ]
+}
+
+fn small() -> Vec<Row> {
+    let version = |row: Row, version| row.header("openstack-api-version", version);
+    let host = |rest: &str| format!("/os-hosts/{{node}}{rest}");
+    let events = r#"{"events": [{"name": "network-changed", "server_uuid": "{server}"}]}"#;
+    let snapshot = r#"{"snapshot": {"volume_id": "cake", "create_info": {"snapshot_id": "cake", "type": "qcow2",
+        "new_file": "cake"}}}"#;
+    vec![
+        admin("/os-simple-tenant-usage").query("?start=2020-01-01T00:00:00"),
+        own("/os-simple-tenant-usage/{project}").query("?start=2020-01-01T00:00:00"),
+        admin("/os-instance_usage_audit_log"),
+        admin("/os-instance_usage_audit_log/2020-01-01%2000:00:00"),
+        admin("/os-hosts"),
+        admin(&host("")),
+        put(&host(""), r#"{"status": "enable"}"#),
+        admin(&host("/startup")).admin(501, "hypervisors do not start hosts"),
+        admin(&host("/shutdown")).admin(501, "hypervisors do not stop hosts"),
+        admin(&host("/reboot")).admin(501, "hypervisors do not reboot hosts"),
+        post("/os-server-external-events", events),
+        post("/os-assisted-volume-snapshots", snapshot).admin(400, "there are no volumes"),
+        delete("/os-assisted-volume-snapshots/cake").query("?delete_info=x").admin(400, "there are no volumes"),
+        admin("/os-migrations"),
+        version(admin("/os-migrations").query("?project_id={project}"), "compute 2.80"),
+        version(admin("/servers/{server}/migrations"), "compute 2.23"),
+        version(admin("/servers/{server}/migrations/1"), "compute 2.23").admin(404, "there is no migration"),
+        version(admin("/os-console-auth-tokens/cake"), "compute 2.31").admin(404, "there is no such token"),
+        version(own("/servers/{server}/topology"), "compute 2.78"),
+    ]
+}
+
+fn proxies() -> Vec<Row> {
+    let image = |rest: &str| format!("/images/{{image}}{rest}");
+    let rule = r#"{"security_group_rule": {"parent_group_id": "{security_group}", "ip_protocol": "tcp",
+        "from_port": 1, "to_port": 2}}"#;
+    vec![
+        anyone("/images").open(),
+        anyone("/images/detail").open(),
+        own(&image("")).open(),
+        own(&image("/metadata")).open(),
+        own(&image("/metadata/cake")).open().also(404, "there is no such item").admin(404, "the same"),
+        post(&image("/metadata"), r#"{"metadata": {"cake": "sweet"}}"#).open(),
+        put(&image("/metadata/cake"), r#"{"meta": {"cake": "dry"}}"#).open(),
+        delete(&image("/metadata/cake")).open().also(404, "there is no such item"),
+        put(&image("/metadata"), r#"{"metadata": {}}"#).open(),
+        delete(&image("")).open().not_by_admin(),
+        anyone("/os-security-groups"),
+        own("/os-security-groups/{security_group}"),
+        post("/os-security-groups", r#"{"security_group": {"name": "cake", "description": ""}}"#)
+            .also(200, "a stranger's own"),
+        put("/os-security-groups/{security_group}", r#"{"security_group": {"name": "cake", "description": ""}}"#),
+        post("/os-security-group-rules", rule),
+        delete("/os-security-group-rules/{security_group_rule}"),
+        delete("/os-security-groups/{security_group}").not_by_admin(),
+        anyone("/os-networks"),
+        own("/os-networks/{network}"),
+        anyone("/os-tenant-networks"),
+        own("/os-tenant-networks/{network}"),
+        anyone("/os-floating-ip-pools"),
+        anyone("/os-floating-ips"),
+        own("/os-floating-ips/{floatingip}"),
+        post("/os-floating-ips", r#"{"pool": "no such pool"}"#)
+            .also(404, "there is no such pool")
+            .admin(404, "the same"),
+        delete("/os-floating-ips/{floatingip}").not_by_admin(),
     ]
 }
 
