@@ -34,6 +34,7 @@ mod state;
 mod store;
 mod usage;
 mod work;
+mod x509;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

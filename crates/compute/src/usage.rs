@@ -59,7 +59,6 @@ impl Compute {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "times are below 2^52 seconds")]
 fn usage_of(server: Used, period: Period, now: Timestamp) -> ServerUsage {
     let begin = server.launched_at.max(period.begin);
     let end = server.deleted_at.map_or(period.end, |gone| gone.min(period.end));

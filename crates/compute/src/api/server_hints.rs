@@ -25,7 +25,7 @@ pub(super) fn check(hints: &Map<String, Value>) -> Result<()> {
     }
     if let Some(value) = hints.get("build_near_host_ip") {
         let address = value.as_str().or_else(|| value.as_array()?.first()?.as_str());
-        if !address.is_some_and(|text| text.parse::<IpAddr>().is_ok()) {
+        if address.is_none_or(|text| text.parse::<IpAddr>().is_err()) {
             return Err(invalid("build_near_host_ip", value, "an IP address"));
         }
     }

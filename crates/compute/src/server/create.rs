@@ -29,6 +29,15 @@ pub(crate) enum Networks {
     Listed(Vec<Wanted>),
 }
 
+/// An empty disk on the node that an order names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LocalDisk {
+    /// Whether it is for swapping, else it is an ephemeral disk.
+    pub(crate) swap: bool,
+    /// MiB of swap or GiB of an ephemeral disk; as the flavor has it, if it is not said.
+    pub(crate) size: Option<i64>,
+}
+
 /// An order for servers, as the API read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
@@ -37,6 +46,7 @@ pub(crate) struct Order {
     pub(crate) hostname: Option<String>,
     pub(crate) flavor_id: String,
     pub(crate) image_id: String,
+    pub(crate) local_disks: Vec<LocalDisk>,
     pub(crate) key_name: Option<String>,
     pub(crate) networks: Networks,
     pub(crate) security_groups: Vec<String>,
@@ -68,6 +78,7 @@ impl Compute {
         let project_id = caller.project_id()?.to_owned();
         let flavor = self.flavor_of(caller, &order.flavor_id).await?;
         let image = self.image_of(caller, &order.image_id, &flavor).await?;
+        check_local_disks(&order.local_disks, &flavor)?;
         let key = match &order.key_name {
             Some(name) => Some(self.key_of(caller, name).await?),
             None => None,
@@ -330,6 +341,31 @@ pub(crate) fn metadata_item_check(key: &str, value: &str) -> Result<()> {
         )));
     }
     ::api::fields::length(&format!("metadata {key}"), value, 0, 255)
+}
+
+/// The empty disks must be those that the flavor gives: one for swap and one ephemeral, of its sizes.
+fn check_local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<()> {
+    for (swap, what, most, unit) in
+        [(true, "Swap drive", flavor.swap_mb, "MiB"), (false, "Ephemeral disks", flavor.ephemeral_gb, "GiB")]
+    {
+        let asked: Vec<&LocalDisk> = disks.iter().filter(|disk| disk.swap == swap).collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let size: i64 = asked.iter().map(|disk| disk.size.unwrap_or(most)).sum();
+        if size > most || most == 0 {
+            return Err(Error::bad_request(format!(
+                "{what} requested are larger than the flavor allows, which is {most} {unit}. Ask for less or use a \
+                 larger flavor."
+            )));
+        }
+        if size < most || asked.len() > 1 {
+            return Err(Error::bad_request(format!(
+                "{what}: a server of this cloud has the flavor's {most} {unit} in one disk; leave out volume_size."
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_user_data(user_data: Option<&str>) -> Result<()> {
