@@ -273,7 +273,7 @@ async fn names_are_looked_for_by_regular_expressions() {
     assert_eq!(first["servers"][0]["name"], "a-web-1");
     let marker = first["servers"][0]["id"].as_str().unwrap();
     assert_eq!(names(&format!("name=^[ab]-&limit=5&marker={marker}")).await, ["b-web-22"]);
-    for bad in ["(", "a{9999}{9999}", &"x".repeat(300).replace("xx", "x+")] {
+    for bad in ["(", "a{999}{999}", &"x".repeat(300).replace("xx", "x?")] {
         fleet.get(&fleet.member, &format!("/compute/v2.1/servers?name={bad}")).await.expect(400);
     }
 }
