@@ -268,7 +268,8 @@ async fn names_are_looked_for_by_regular_expressions() {
     ] {
         assert_eq!(names(&format!("name={pattern}")).await, expected, "{pattern}");
     }
-    let first = fleet.get(&fleet.member, "/compute/v2.1/servers?sort_key=display_name&sort_dir=asc&name=^[ab]-&limit=1");
+    let first =
+        fleet.get(&fleet.member, "/compute/v2.1/servers?sort_key=display_name&sort_dir=asc&name=^[ab]-&limit=1");
     let first = first.await.expect(200);
     assert_eq!(first["servers"][0]["name"], "a-web-1");
     let marker = first["servers"][0]["id"].as_str().unwrap();
