@@ -5,13 +5,21 @@ pub(crate) mod console_proxy;
 pub(crate) mod metadata;
 
 mod aggregates;
+mod events;
 mod extensions;
 mod flavor_extras;
 mod flavors;
+mod groups;
+mod hosts;
 mod hypervisors;
 mod key_pairs;
+mod migrations;
+mod proxy_images;
+mod proxy_networks;
+mod proxy_security_groups;
 mod quotas;
 mod server_actions;
+mod server_hints;
 mod server_history;
 mod server_interfaces;
 mod server_labels;
@@ -19,6 +27,8 @@ mod server_order;
 mod server_view;
 mod servers;
 mod services;
+mod topology;
+mod usage;
 mod versions;
 mod zones;
 
@@ -38,6 +48,15 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(hypervisors::routes())
         .merge(zones::routes())
         .merge(aggregates::routes())
+        .merge(groups::routes())
+        .merge(proxy_images::routes())
+        .merge(proxy_networks::routes())
+        .merge(proxy_security_groups::routes())
+        .merge(hosts::routes())
+        .merge(usage::routes())
+        .merge(events::routes())
+        .merge(migrations::routes())
+        .merge(topology::routes())
         .merge(extensions::routes())
         .merge(servers::routes())
         .merge(server_actions::routes())

@@ -78,6 +78,12 @@ impl Compute {
         })
     }
 
+    /// The server and node that a token is for; 404 when it does not hold.
+    pub(crate) async fn console_token_get(&self, secret: &str) -> Result<Token> {
+        let found = token_get(self.db(), &hash(secret), self.runtime().clock.now()).await?;
+        found.ok_or_else(|| Error::not_found("Token not found"))
+    }
+
     /// What the token opens; 401 when it does not hold.
     pub(crate) async fn console_of_token(&self, secret: &str) -> Result<Opened> {
         let token = token_get(self.db(), &hash(secret), self.runtime().clock.now()).await?.ok_or_else(|| {

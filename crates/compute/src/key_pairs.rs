@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::quota::Owner;
 use crate::store::key_pairs as store;
-use crate::{Compute, keys, quota};
+use crate::{Compute, keys, quota, x509};
 
 db::row! {
     /// A key pair; the private half is never kept.
@@ -82,10 +82,8 @@ impl Compute {
                 (generated.public, Some(generated.private))
             }
             None => {
-                return Err(Error::bad_request(
-                    "Only key pairs of type ssh can be generated; make the certificate yourself and send it as \
-                     public_key.",
-                ));
+                let made = x509::generate(&self.runtime().ids, self.runtime().clock.now(), &new.user_id)?;
+                (made.public, Some(made.private))
             }
         };
         let fingerprint = keys::fingerprint(&new.kind, &public_key)?;

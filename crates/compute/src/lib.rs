@@ -5,24 +5,38 @@ pub mod key_pairs;
 pub mod nodes;
 pub mod quota;
 
+mod aggregates;
 mod api;
+mod config;
 mod consoles;
+mod events;
 mod extra_specs;
+mod fleet;
+mod fleet_rules;
+mod groups;
 mod hostname;
+mod hosts;
+mod image_cache;
 mod keys;
 mod metadata;
+mod migrations;
+mod old_rules;
+mod proxy_rules;
 mod reports;
 mod rules;
 mod scheduler;
+mod scheduling;
 mod server;
 mod server_reports;
 mod server_rules;
 mod services;
 mod state;
 mod store;
+mod usage;
 mod work;
+mod x509;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::api::microversion::Negotiation;
@@ -36,13 +50,16 @@ use network::Network;
 use placement::Placement;
 use runtime::Runtime;
 
+pub use config::Config;
 pub use rules::RULES;
-pub use scheduler::Multipliers;
 
 /// The schema of this crate.
 pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 1, sql: include_str!("../migrations/0001_base.sql") },
     Migration { service: "compute", version: 2, sql: include_str!("../migrations/0002_servers.sql") },
+    Migration { service: "compute", version: 3, sql: include_str!("../migrations/0003_aggregates.sql") },
+    Migration { service: "compute", version: 4, sql: include_str!("../migrations/0004_scheduling.sql") },
+    Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
 ];
 
 /// The newest microversion served.
@@ -58,6 +75,10 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     /// Changes when servers that may be being made are to go.
     pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
+    /// The aggregates as they were last read.
+    pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
+    /// The nodes as they were last read.
+    pub(crate) fleet: Mutex<Arc<fleet::Fleet>>,
 }
 
 /// What the service stands on.
@@ -88,20 +109,10 @@ pub struct Deps {
 pub struct Options {
     /// The name of the machine that this process runs on.
     pub host: String,
-    /// The availability zone of every node.
-    pub zone: String,
+    /// What the operator has set.
+    pub config: Config,
     /// How old a node's last report may be while the node still counts as up.
     pub service_down_after: Duration,
-    /// How many virtual CPUs one real one carries.
-    pub cpu_allocation_ratio: f64,
-    /// How much memory is given out for each MiB there is.
-    pub ram_allocation_ratio: f64,
-    /// How much disk is given out for each GiB there is.
-    pub disk_allocation_ratio: f64,
-    /// Memory in MiB that each node keeps for itself.
-    pub reserved_host_memory_mb: u64,
-    /// How much each of the scheduler's weighers counts.
-    pub multipliers: Multipliers,
     /// The longest time that any call to an agent may take.
     pub call_limit: Duration,
     /// Where agents reach the image service: `http://control:8080/image`.
@@ -123,13 +134,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             host: "control".to_owned(),
-            zone: "nova".to_owned(),
+            config: Config::default(),
             service_down_after: Duration::from_secs(60),
-            cpu_allocation_ratio: 16.0,
-            ram_allocation_ratio: 1.5,
-            disk_allocation_ratio: 1.0,
-            reserved_host_memory_mb: 512,
-            multipliers: Multipliers::default(),
             call_limit: Duration::from_secs(30 * 60),
             image_url: "http://127.0.0.1:8080/image".to_owned(),
             metadata_secret: String::new(),
@@ -144,7 +150,13 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner { deps, options, cancelled: tokio::sync::watch::Sender::new(0) }))
+        Self(Arc::new(Inner {
+            deps,
+            options,
+            cancelled: tokio::sync::watch::Sender::new(0),
+            aggregates: Mutex::default(),
+            fleet: Mutex::default(),
+        }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

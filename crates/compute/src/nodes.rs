@@ -1,6 +1,6 @@
 //! The nodes that servers run on, and the services there: made and kept up to date by the agents' reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::api::{Error, Result};
 use db::Json;
@@ -9,7 +9,8 @@ use placement::Inventory;
 use protocol::{NodeReport, ReportAnswer};
 
 use crate::Compute;
-use crate::store::nodes as store;
+use crate::aggregates::Aggregates;
+use crate::store::{fleet, nodes as store};
 
 /// The service that each node has.
 pub const AGENT: &str = "nova-compute";
@@ -48,6 +49,8 @@ db::row! {
         pub servers_running: i64,
         /// When the host was started.
         pub booted_at: Timestamp,
+        /// How many servers failed to come up there since one did.
+        pub failed_builds: i64,
         /// What placement was last told about it.
         pub(crate) told: String,
         /// Its service.
@@ -100,6 +103,9 @@ impl Compute {
             store::node_upsert(&mut tx, &reported, now).await?;
         }
         store::service_seen(&mut tx, &reported.service_id, &report.host, AGENT, now).await?;
+        if changed {
+            fleet::node_changed(&mut tx, &report.host).await?;
+        }
         tx.commit().await?;
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
@@ -115,28 +121,47 @@ impl Compute {
 
     /// Tells placement what the node has, unless it was told the same before.
     async fn node_tell(&self, node: &Node) -> Result<()> {
-        let inventories = self.node_inventories(node);
-        let told = serde_json::to_string(&(&inventories, &node.traits.0)).map_err(Error::internal)?;
+        let aggregates = self.aggregates().await?;
+        let tell = Told {
+            inventories: self.node_inventories(node, &aggregates),
+            traits: node.traits.0.clone(),
+            aggregates: aggregates.ids_of(&node.host),
+        };
+        let told = serde_json::to_string(&tell).map_err(Error::internal)?;
         if told == node.told {
             return Ok(());
         }
         let placement = &self.0.deps.placement;
         placement.provider_ensure(&node.id, &node.host).await?;
-        placement.inventories_set(&node.id, &inventories).await?;
-        placement.traits_set(&node.id, &node.traits.0).await?;
+        placement.inventories_set(&node.id, &tell.inventories).await?;
+        placement.traits_set(&node.id, &tell.traits).await?;
+        // Others may have put the provider into aggregates of their own: these stay.
+        let before = serde_json::from_str::<Told>(&node.told).map(|told| told.aggregates).unwrap_or_default();
+        placement.aggregates_change(&node.id, &tell.aggregates, &before).await?;
         let mut tx = self.db().begin().await?;
         store::node_told(&mut tx, &node.id, &told).await?;
         Ok(tx.commit().await?)
     }
 
+    /// Tells placement of nodes whose aggregates changed.
+    pub(crate) async fn nodes_tell(&self, hosts: &[String]) -> Result<()> {
+        for host in hosts {
+            if let Some(node) = store::node_of_host(self.db(), host).await? {
+                self.node_tell(&node).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What the node has for servers. Of memory the host keeps some for itself.
-    fn node_inventories(&self, node: &Node) -> BTreeMap<String, Inventory> {
-        let options = self.options();
+    fn node_inventories(&self, node: &Node, aggregates: &Aggregates) -> BTreeMap<String, Inventory> {
+        let options = &self.options().config;
         let reserved = whole(options.reserved_host_memory_mb).min(node.memory_mb);
+        let ratio = |name: &str, usual: f64| allocation_ratio(aggregates, &node.host, name).unwrap_or(usual);
         let classes = [
-            ("VCPU", node.vcpus, 0, options.cpu_allocation_ratio),
-            ("MEMORY_MB", node.memory_mb, reserved, options.ram_allocation_ratio),
-            ("DISK_GB", node.disk_gb, 0, options.disk_allocation_ratio),
+            ("VCPU", node.vcpus, 0, ratio("cpu_allocation_ratio", options.cpu_allocation_ratio)),
+            ("MEMORY_MB", node.memory_mb, reserved, ratio("ram_allocation_ratio", options.ram_allocation_ratio)),
+            ("DISK_GB", node.disk_gb, 0, ratio("disk_allocation_ratio", options.disk_allocation_ratio)),
         ];
         let some = classes.into_iter().filter(|(_, total, ..)| *total > 0);
         some.map(|(class, total, reserved, allocation_ratio)| {
@@ -167,6 +192,7 @@ impl Compute {
             traits: Json(report.traits.clone()),
             servers_running: i64::try_from(running).unwrap_or(i64::MAX),
             booted_at: now.checked_sub(uptime).unwrap_or(now),
+            failed_builds: known.map_or(0, |known| known.failed_builds),
             told: known.map(|known| known.told.clone()).unwrap_or_default(),
             service_id: known.map_or_else(new_id, |known| known.service_id.clone()),
             number: known.map_or(0, |known| known.number),
@@ -199,10 +225,24 @@ impl Compute {
         !service.forced_down && self.is_fresh(service.seen_at)
     }
 
-    fn is_fresh(&self, seen_at: Timestamp) -> bool {
+    pub(crate) fn is_fresh(&self, seen_at: Timestamp) -> bool {
         let age = self.runtime().clock.now().duration_since(seen_at);
         age.unsigned_abs() <= self.options().service_down_after || age.is_negative()
     }
+}
+
+/// What placement is told about a node.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Told {
+    inventories: BTreeMap<String, Inventory>,
+    traits: Vec<String>,
+    aggregates: BTreeSet<String>,
+}
+
+/// How far the node's aggregates overcommit it; of several the least.
+fn allocation_ratio(aggregates: &Aggregates, host: &str, name: &str) -> Option<f64> {
+    let ratios = aggregates.of(host).filter_map(|aggregate| aggregate.metadata.get(name)?.trim().parse::<f64>().ok());
+    ratios.filter(|ratio| ratio.is_finite() && *ratio > 0.0).min_by(f64::total_cmp)
 }
 
 /// Whether a report says enough that is new to be written down. Readings that always waver may waver a little.

@@ -2,13 +2,16 @@
 
 use policy::Rule;
 
+use crate::fleet_rules::FLEET;
+use crate::old_rules::OLD;
+use crate::proxy_rules::PROXIES;
 use crate::server_rules::SERVERS;
 
 /// Every rule of the service.
 pub const RULES: &[Rule] = &joined();
 
 /// The rules of each part of the service.
-const PARTS: &[&[Rule]] = &[BASE, SERVERS];
+const PARTS: &[&[Rule]] = &[BASE, FLEET, OLD, PROXIES, SERVERS];
 
 const COUNT: usize = {
     let mut count = 0;
@@ -158,59 +161,6 @@ const BASE: &[Rule] = &[
     ),
     rule("os_compute_api:limits", "@", "Show the caller's limits", &[("GET", "/limits")]),
     rule("os_compute_api:limits:other_project", ADMIN, "Show another project's limits", &[("GET", "/limits")]),
-    rule("os_compute_api:os-services:list", ADMIN, "List the services", &[("GET", "/os-services")]),
-    rule(
-        "os_compute_api:os-services:update",
-        ADMIN,
-        "Enable, disable or force down a service",
-        &[("PUT", "/os-services/{service_id}")],
-    ),
-    rule("os_compute_api:os-services:delete", ADMIN, "Delete a service", &[("DELETE", "/os-services/{service_id}")]),
-    rule("os_compute_api:os-hypervisors:list", ADMIN, "List the nodes", &[("GET", "/os-hypervisors")]),
-    rule(
-        "os_compute_api:os-hypervisors:list-detail",
-        ADMIN,
-        "List the nodes with details",
-        &[("GET", "/os-hypervisors/detail")],
-    ),
-    rule(
-        "os_compute_api:os-hypervisors:statistics",
-        ADMIN,
-        "Show the sums over all nodes",
-        &[("GET", "/os-hypervisors/statistics")],
-    ),
-    rule("os_compute_api:os-hypervisors:show", ADMIN, "Show a node", &[("GET", "/os-hypervisors/{hypervisor_id}")]),
-    rule(
-        "os_compute_api:os-hypervisors:uptime",
-        ADMIN,
-        "Show how long a node is up",
-        &[("GET", "/os-hypervisors/{hypervisor_id}/uptime")],
-    ),
-    rule(
-        "os_compute_api:os-hypervisors:search",
-        ADMIN,
-        "Find nodes by name",
-        &[("GET", "/os-hypervisors/{hypervisor_hostname_pattern}/search")],
-    ),
-    rule(
-        "os_compute_api:os-hypervisors:servers",
-        ADMIN,
-        "List the servers on nodes",
-        &[("GET", "/os-hypervisors/{hypervisor_hostname_pattern}/servers")],
-    ),
-    rule(
-        "os_compute_api:os-availability-zone:list",
-        "@",
-        "List the availability zones",
-        &[("GET", "/os-availability-zone")],
-    ),
-    rule(
-        "os_compute_api:os-availability-zone:detail",
-        ADMIN,
-        "List the availability zones with their nodes",
-        &[("GET", "/os-availability-zone/detail")],
-    ),
-    rule("os_compute_api:os-aggregates:index", ADMIN, "List the aggregates", &[("GET", "/os-aggregates")]),
     rule("os_compute_api:extensions", "@", "List the extensions", &[("GET", "/extensions")]),
 ];
 

@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod spec;
+pub(crate) mod topology;
 pub(crate) mod update;
 
 use std::collections::BTreeMap;
@@ -98,6 +99,21 @@ pub(crate) struct Image {
     pub(crate) min_disk: i64,
     pub(crate) min_ram: i64,
     pub(crate) properties: BTreeMap<String, String>,
+}
+
+impl From<image::ImageInfo> for Image {
+    fn from(info: image::ImageInfo) -> Self {
+        Self {
+            name: info.name.unwrap_or_default(),
+            disk_format: info.disk_format.unwrap_or_default(),
+            container_format: info.container_format.unwrap_or_default(),
+            size: info.size.unwrap_or(0),
+            sha512: info.os_hash_value.unwrap_or_default(),
+            min_disk: info.min_disk,
+            min_ram: info.min_ram,
+            properties: info.properties,
+        }
+    }
 }
 
 /// A wanted port.

@@ -4,7 +4,7 @@ use policy::Rule;
 
 use crate::rules::{ADMIN, READER, rule};
 
-const MEMBER: &str = "rule:project_member_or_admin";
+pub(crate) const MEMBER: &str = "rule:project_member_or_admin";
 
 pub(crate) const SERVERS: &[Rule] = &[
     rule("os_compute_api:servers:index", READER, "List servers", &[("GET", "/servers")]),

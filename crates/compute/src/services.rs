@@ -6,7 +6,7 @@ use ::api::{Error, Result};
 
 use crate::Compute;
 use crate::nodes::{AGENT, Node, Service};
-use crate::store::{nodes as store, servers};
+use crate::store::{fleet, nodes as store, servers};
 
 /// What an administrator changes of a service.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +61,7 @@ impl Compute {
         }
         let mut tx = self.db().begin().await?;
         store::service_update(&mut tx, &service, self.runtime().clock.now()).await?;
+        fleet::node_changed(&mut tx, &service.host).await?;
         tx.commit().await?;
         Ok(service)
     }
@@ -79,6 +80,7 @@ impl Compute {
         let mut tx = self.db().begin().await?;
         if service.name == AGENT {
             store::node_delete(&mut tx, &service.host).await?;
+            fleet::node_gone(&mut tx).await?;
         }
         store::service_delete(&mut tx, &service.id).await?;
         Ok(tx.commit().await?)

@@ -68,6 +68,8 @@ pub struct Settings {
     pub fault: Option<work::FaultPoint>,
     /// What its node runs on.
     pub node: Node,
+    /// Fake nodes beside that one.
+    pub more_nodes: Vec<fake::Node>,
 }
 
 /// What a node runs on.
@@ -135,10 +137,16 @@ impl Cloud {
         services.network.start().await.context("the network service cannot be started")?;
         services.compute.start().await.context("compute cannot be started")?;
         ground.work.start().await.context("durable work cannot be started")?;
-        let Settings { node, url, state, host, .. } = settings;
+        let Settings { node, more_nodes, url, state, host, .. } = settings;
         if let Node::Real(daemons, _) = &node {
             let secret = state.secret("metadata")?;
             daemons.metadata_start(&runtime, &format!("{url}/metadata"), &secret).await?;
+        }
+        for (number, node) in (2..).zip(more_nodes) {
+            let options = agent::Options::new(&format!("{host}-{number}"), "127.0.0.1");
+            agent::Agent::start(runtime.clone(), Arc::clone(&ground.bus), options, node.drivers())
+                .await
+                .context("a fake node's agent cannot be started")?;
         }
         agent::Agent::start(runtime.clone(), ground.bus, agent::Options::new(&host, "127.0.0.1"), node.drivers()?)
             .await
@@ -234,6 +242,7 @@ impl Services {
         };
         let options = compute::Options {
             host: settings.host.clone(),
+            config: settings.config.compute.clone(),
             image_url: format!("{}/image", settings.url),
             metadata_secret: state.secret("metadata")?,
             console_files: ["novnc".into(), "/usr/share/novnc".into()]

@@ -11,6 +11,8 @@ use crate::state::State;
 pub struct Config {
     /// `[identity]`
     pub identity: identity::Config,
+    /// `[compute]`
+    pub compute: compute::Config,
 }
 
 impl Config {

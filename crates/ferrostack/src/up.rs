@@ -34,6 +34,9 @@ pub struct Arguments {
     /// Run on fake drivers: no root, no QEMU, no OVN; servers exist only in the API
     #[arg(long)]
     pub fake: bool,
+    /// How many fake nodes there are
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "fake")]
+    pub nodes: u32,
     /// Return when every API answers, and go on in the background
     #[arg(long)]
     pub detach: bool,
@@ -110,7 +113,8 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         Some(address) => Arc::new(Rabbit::new(address, runtime.clone())),
         None => Arc::new(InProcess::default()),
     };
-    let node = if arguments.fake { fake_node(state) } else { real_node(state, runtime).await? };
+    let node =
+        if arguments.fake { Node::Fake(fake_node(state, "fake-node")) } else { real_node(state, runtime).await? };
     Ok(Settings {
         state: state.clone(),
         url: url.to_owned(),
@@ -120,15 +124,16 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         host: host_name()?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
         node,
+        more_nodes: (2..=arguments.nodes).map(|number| fake_node(state, &format!("fake-node-{number}"))).collect(),
     })
 }
 
-fn fake_node(state: &State) -> Node {
-    Node::Fake(fake::Node::new(fake::Options {
-        state_file: Some(state.path("fake-node.json")),
+fn fake_node(state: &State, name: &str) -> fake::Node {
+    fake::Node::new(fake::Options {
+        state_file: Some(state.path(&format!("{name}.json"))),
         console_dir: Some(state.path("consoles")),
         ..fake::Options::default()
-    }))
+    })
 }
 
 /// Starts what real servers need, in a network namespace that is this state directory's own.
@@ -203,7 +208,9 @@ fn foreground(arguments: &Arguments) -> Vec<String> {
     line.push(arguments.listen.to_string());
     line.extend(["--log".to_owned(), arguments.log.clone()]);
     line.extend(arguments.bcrypt_rounds.iter().flat_map(|rounds| ["--bcrypt-rounds".to_owned(), rounds.to_string()]));
-    line.extend(arguments.fake.then(|| "--fake".to_owned()));
+    if arguments.fake {
+        line.extend(["--fake".to_owned(), "--nodes".to_owned(), arguments.nodes.to_string()]);
+    }
     line.extend(arguments.log_json.then(|| "--log-json".to_owned()));
     line.extend(arguments.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
     line

@@ -124,6 +124,20 @@ impl Image {
         self.image_write(image).await
     }
 
+    /// Makes these the own properties of an image.
+    pub async fn image_properties_set(
+        &self,
+        caller: &Caller,
+        id: &str,
+        properties: BTreeMap<String, String>,
+    ) -> Result<ImageInfo> {
+        let mut image = self.image_visible(caller, id).await?;
+        caller.allow("modify_image", &image.target())?;
+        image.properties = properties;
+        check(&image)?;
+        self.image_write(image).await
+    }
+
     /// Writes a changed image, unless somebody else was faster.
     pub(crate) async fn image_write(&self, mut image: ImageInfo) -> Result<ImageInfo> {
         let now = self.0.runtime.clock.now();

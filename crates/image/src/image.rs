@@ -172,7 +172,7 @@ impl Image {
     }
 
     /// Deletes an image, then its bytes.
-    pub(crate) async fn image_delete(&self, caller: &Caller, id: &str) -> Result<()> {
+    pub async fn image_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let image = self.image_visible(caller, id).await?;
         caller.allow("delete_image", &image.target())?;
         if image.protected {

@@ -28,7 +28,7 @@ const SORT_KEYS: &[&str] = &[
 
 impl Image {
     /// One page of the images that the caller sees, and whether there are more.
-    pub(crate) async fn image_list(&self, caller: &Caller, query: &Query) -> Result<(Vec<ImageInfo>, bool)> {
+    pub async fn image_list(&self, caller: &Caller, query: &Query) -> Result<(Vec<ImageInfo>, bool)> {
         let project = caller.token.project_id.as_deref();
         caller.allow("get_images", &Target::new().with("project_id", project))?;
         let viewer = viewer(caller, query)?;

@@ -16,7 +16,7 @@ use crate::{Kind, Network, port, quota, router, store};
 /// What is said of a new floating IP.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Create {
+pub struct Create {
     floating_network_id: String,
     #[serde(alias = "tenant_id")]
     project_id: Option<String>,
@@ -43,19 +43,16 @@ fn not_found(id: &str) -> Error {
 }
 
 impl Network {
-    pub(crate) async fn floating_ip_list(
-        &self,
-        caller: &Caller,
-        query: &Query,
-        page: &Page,
-    ) -> Result<Vec<FloatingIp>> {
+    /// The floating IPs that the caller sees and the query asks for.
+    pub async fn floating_ip_list(&self, caller: &Caller, query: &Query, page: &Page) -> Result<Vec<FloatingIp>> {
         let visible = visible(caller, store::floating_ip::VISIBLE);
         let mut floating = store::list::rows(&self.0.db, &store::floating_ip::TABLE, query, page, visible).await?;
         store::floating_ip::complete((&self.0.db).into(), &mut floating).await?;
         Ok(floating)
     }
 
-    pub(crate) async fn floating_ip_show(&self, caller: &Caller, id: &str) -> Result<FloatingIp> {
+    /// A floating IP; 404 unless the caller sees it.
+    pub async fn floating_ip_show(&self, caller: &Caller, id: &str) -> Result<FloatingIp> {
         self.floating_ip_for(caller, id, "get_floatingip").await
     }
 
@@ -66,7 +63,8 @@ impl Network {
         Ok(floating)
     }
 
-    pub(crate) async fn floating_ip_create(&self, caller: &Caller, create: Create) -> Result<FloatingIp> {
+    /// Takes a floating IP.
+    pub async fn floating_ip_create(&self, caller: &Caller, create: Create) -> Result<FloatingIp> {
         let project = owner(caller, create.project_id)?;
         caller.allow("create_floatingip", &of_project(&project))?;
         if create.floating_ip_address.is_some() {
@@ -216,7 +214,8 @@ impl Network {
         Ok(())
     }
 
-    pub(crate) async fn floating_ip_delete(&self, caller: &Caller, id: &str) -> Result<()> {
+    /// Gives a floating IP back.
+    pub async fn floating_ip_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let floating = self.floating_ip_for(caller, id, "delete_floatingip").await?;
         let mut write = self.write().await?;
         self.floating_ip_remove(&mut write, floating).await?;

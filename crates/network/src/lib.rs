@@ -42,7 +42,9 @@ use tokio::sync::watch;
 
 pub use agent::AgentSeen;
 pub use backend::{Backend, Change, Kind};
+pub use floating_ip::Create as NewFloatingIp;
 pub use rules::RULES;
+pub use security_group::{Create as NewSecurityGroup, RuleCreate as NewSecurityRule, Update as SecurityGroupUpdate};
 pub use servers::{PortAddress, PortInfo, ServerPortsRequest, SubnetInfo, WantedPort};
 
 /// The schema of this crate.

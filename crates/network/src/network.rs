@@ -57,19 +57,16 @@ pub(crate) fn not_found(id: &str) -> Error {
 }
 
 impl Network {
-    pub(crate) async fn network_list(
-        &self,
-        caller: &Caller,
-        query: &Query,
-        page: &Page,
-    ) -> Result<Vec<model::Network>> {
+    /// The networks that the caller sees and the query asks for.
+    pub async fn network_list(&self, caller: &Caller, query: &Query, page: &Page) -> Result<Vec<model::Network>> {
         let visible = visible(caller, store::network::VISIBLE);
         let mut networks = store::list::rows(&self.0.db, &store::network::TABLE, query, page, visible).await?;
         store::network::complete((&self.0.db).into(), &mut networks).await?;
         Ok(networks)
     }
 
-    pub(crate) async fn network_show(&self, caller: &Caller, id: &str) -> Result<model::Network> {
+    /// A network; 404 unless the caller sees it.
+    pub async fn network_show(&self, caller: &Caller, id: &str) -> Result<model::Network> {
         self.network_for(caller, id, "get_network").await
     }
 

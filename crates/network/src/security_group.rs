@@ -17,7 +17,7 @@ use crate::{Kind, Network, quota, store};
 /// What is said of a new group.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Create {
+pub struct Create {
     name: Option<String>,
     description: Option<String>,
     #[serde(alias = "tenant_id")]
@@ -28,7 +28,7 @@ pub(crate) struct Create {
 /// What is said anew of a group.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Update {
+pub struct Update {
     name: Option<String>,
     description: Option<String>,
     stateful: Option<bool>,
@@ -37,7 +37,7 @@ pub(crate) struct Update {
 /// What is said of a new rule.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct RuleCreate {
+pub struct RuleCreate {
     security_group_id: String,
     description: Option<String>,
     #[serde(alias = "tenant_id")]
@@ -87,12 +87,8 @@ fn rule_not_found(id: &str) -> Error {
 }
 
 impl Network {
-    pub(crate) async fn security_group_list(
-        &self,
-        caller: &Caller,
-        query: &Query,
-        page: &Page,
-    ) -> Result<Vec<SecurityGroup>> {
+    /// The groups that the caller sees and the query asks for.
+    pub async fn security_group_list(&self, caller: &Caller, query: &Query, page: &Page) -> Result<Vec<SecurityGroup>> {
         if let Some(project) = &caller.token.project_id
             && store::security_group::default_of(&self.0.db, project).await?.is_none()
         {
@@ -106,7 +102,8 @@ impl Network {
         Ok(groups)
     }
 
-    pub(crate) async fn security_group_show(&self, caller: &Caller, id: &str) -> Result<SecurityGroup> {
+    /// A group; 404 unless the caller sees it.
+    pub async fn security_group_show(&self, caller: &Caller, id: &str) -> Result<SecurityGroup> {
         self.security_group_for(caller, id, "get_security_group").await
     }
 
@@ -118,11 +115,8 @@ impl Network {
         Ok(group)
     }
 
-    pub(crate) async fn security_group_create(
-        &self,
-        caller: &Caller,
-        creates: Vec<Create>,
-    ) -> Result<Vec<SecurityGroup>> {
+    /// Makes groups.
+    pub async fn security_group_create(&self, caller: &Caller, creates: Vec<Create>) -> Result<Vec<SecurityGroup>> {
         let mut write = self.write().await?;
         let mut groups = Vec::new();
         for create in creates {
@@ -208,12 +202,8 @@ impl Network {
         Ok(group.standard.id)
     }
 
-    pub(crate) async fn security_group_update(
-        &self,
-        caller: &Caller,
-        id: &str,
-        update: Update,
-    ) -> Result<SecurityGroup> {
+    /// Changes a group.
+    pub async fn security_group_update(&self, caller: &Caller, id: &str, update: Update) -> Result<SecurityGroup> {
         let mut group = self.security_group_for(caller, id, "update_security_group").await?;
         if let Some(name) = update.name.as_deref().filter(|name| *name != group.standard.name) {
             if group.is_default {
@@ -236,7 +226,8 @@ impl Network {
         self.security_group_for(caller, id, "get_security_group").await
     }
 
-    pub(crate) async fn security_group_delete(&self, caller: &Caller, id: &str) -> Result<()> {
+    /// Deletes a group that no port uses.
+    pub async fn security_group_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let group = self.security_group_for(caller, id, "delete_security_group").await?;
         if group.is_default && !crate::access::is_admin(caller) {
             return Err(conflict("SecurityGroupCannotRemoveDefault", "Removing default security group not allowed."));
@@ -275,7 +266,8 @@ impl Network {
         store::list::rows(&self.0.db, &store::security_group::RULE_TABLE, query, page, visible).await
     }
 
-    pub(crate) async fn security_rule_show(&self, caller: &Caller, id: &str) -> Result<SecurityRule> {
+    /// A rule; 404 unless the caller sees it.
+    pub async fn security_rule_show(&self, caller: &Caller, id: &str) -> Result<SecurityRule> {
         self.security_rule_for(caller, id, "get_security_group_rule").await
     }
 
@@ -288,11 +280,8 @@ impl Network {
         Ok(rule)
     }
 
-    pub(crate) async fn security_rule_create(
-        &self,
-        caller: &Caller,
-        creates: Vec<RuleCreate>,
-    ) -> Result<Vec<SecurityRule>> {
+    /// Adds rules to groups.
+    pub async fn security_rule_create(&self, caller: &Caller, creates: Vec<RuleCreate>) -> Result<Vec<SecurityRule>> {
         let mut drafts = Vec::new();
         for create in creates {
             crate::access::uuid_check("security_group_id", &create.security_group_id)?;
@@ -320,7 +309,8 @@ impl Network {
         Ok(drafts)
     }
 
-    pub(crate) async fn security_rule_delete(&self, caller: &Caller, id: &str) -> Result<()> {
+    /// Deletes a rule.
+    pub async fn security_rule_delete(&self, caller: &Caller, id: &str) -> Result<()> {
         let rule = self.security_rule_for(caller, id, "delete_security_group_rule").await?;
         let mut write = self.write().await?;
         if store::delete(&mut write.tx, "network_security_rules", "id", id).await? == 0 {
@@ -355,7 +345,7 @@ fn meaning(rule: &SecurityRule) -> String {
         rule.ethertype,
         rule.port_range_min,
         rule.port_range_max,
-        rule.remote_ip_prefix.map(|prefix| prefix.to_string()),
+        rule.remote_ip_prefix.map(|prefix| prefix.trunc().to_string()),
         rule.remote_group_id,
     )
 }
@@ -428,7 +418,7 @@ fn rule_parse(create: RuleCreate, standard: crate::model::Standard) -> Result<Se
 fn prefix_parse(text: &str) -> Result<IpNet> {
     let net: Option<IpNet> =
         text.parse().ok().or_else(|| text.parse().ok().map(|address: std::net::IpAddr| address.into()));
-    net.map(|net| net.trunc()).ok_or_else(|| {
+    net.ok_or_else(|| {
         Error::bad_request(format!("Remote IP prefix '{text}' is not a valid CIDR such as 10.0.0.0/8."))
             .with_code("SecurityGroupInvalidRemoteIpPrefix")
     })

@@ -66,6 +66,8 @@ pub struct PortInfo {
     pub mtu: u32,
     /// Names of its security groups.
     pub security_groups: Vec<String>,
+    /// Their ids.
+    pub security_group_ids: Vec<String>,
     /// Whether it was made for the server and goes with it.
     pub made_by_server: bool,
     /// The label in the guest's metadata.
@@ -311,6 +313,12 @@ impl Network {
         Ok(infos)
     }
 
+    /// The servers that have these ports, by port.
+    pub async fn servers_of_ports(&self, port_ids: &[String]) -> Result<BTreeMap<String, String>> {
+        let rows = store::server::of_ports(&self.0.db, port_ids).await?;
+        Ok(rows.into_iter().map(|row| (row.port_id, row.server_id)).collect())
+    }
+
     /// Whether all ports of the server are wired.
     pub async fn ports_active(&self, server_id: &str) -> Result<bool> {
         let statuses = store::server::statuses(&self.0.db, server_id).await?;
@@ -355,6 +363,7 @@ fn info(
         host: port.host.clone(),
         mtu: u32::try_from(view.network.mtu).unwrap_or(1500),
         security_groups: port.security_groups.iter().filter_map(|id| Some(names.get(id)?.name.clone())).collect(),
+        security_group_ids: port.security_groups.clone(),
         made_by_server: row.made,
         tag: row.tag.clone(),
         subnets: view.subnets.iter().map(subnet_info).collect(),

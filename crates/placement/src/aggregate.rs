@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use ::api::Result;
 
 use crate::{Placement, store};
@@ -21,5 +23,23 @@ impl Placement {
         store::aggregate::replace(&mut write.tx, provider_id, aggregates).await?;
         write.commit().await?;
         self.aggregates_of(provider_id).await
+    }
+
+    /// Puts a provider into aggregates, and takes it out of those among `before` that are not among them. Writes only
+    /// when something changes.
+    pub async fn aggregates_change(
+        &self,
+        provider_id: &str,
+        now: &BTreeSet<String>,
+        before: &BTreeSet<String>,
+    ) -> Result<()> {
+        let is: BTreeSet<String> = store::aggregate::of(&self.0.db, provider_id).await?.into_iter().collect();
+        let kept = is.iter().filter(|id| !before.contains(*id));
+        let wanted: BTreeSet<String> = kept.chain(now).cloned().collect();
+        if wanted != is {
+            let wanted: Vec<String> = wanted.into_iter().collect();
+            self.aggregates_set(provider_id, None, &wanted).await?;
+        }
+        Ok(())
     }
 }

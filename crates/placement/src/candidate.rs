@@ -50,6 +50,8 @@ pub struct CandidateRequest {
     pub same_subtree: Vec<BTreeSet<String>>,
     /// The most candidates to return.
     pub limit: Option<usize>,
+    /// The id at which the search begins; it goes on with the first tree when the last was searched.
+    pub start: Option<String>,
     /// Whether a candidate may take from only one provider of each tree, as clients before microversion 1.29 know it.
     pub flat: bool,
 }
@@ -121,7 +123,7 @@ pub(crate) fn search(fleet: &Fleet, request: &CandidateRequest) -> Vec<Candidate
     let mut found = Vec::new();
     // What sharing providers give alone is found from every tree that they share with.
     let mut seen = BTreeSet::new();
-    for tree in fleet.trees() {
+    for tree in fleet.trees_from(request.start.as_deref().unwrap_or_default()) {
         let Some(root) = tree.first() else { continue };
         let wanted = request.root_required.is_subset(&root.traits) && request.root_forbidden.is_disjoint(&root.traits);
         if !wanted {

@@ -1,6 +1,7 @@
 //! All providers in memory: a copy of the tables that is brought up to date, by what changed since, before each use.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use ::api::Result;
@@ -77,8 +78,11 @@ impl Fleet {
         self.trees.get(root_id).map_or(&[], Vec::as_slice)
     }
 
-    pub(crate) fn trees(&self) -> impl Iterator<Item = &Tree> {
-        self.trees.values()
+    /// Every tree, beginning with the first whose root's id is not before `start`.
+    pub(crate) fn trees_from(&self, start: &str) -> impl Iterator<Item = &Tree> {
+        let from = self.trees.range::<str, _>((Bound::Included(start), Bound::Unbounded));
+        let before = self.trees.range::<str, _>((Bound::Unbounded, Bound::Excluded(start)));
+        from.chain(before).map(|(_, tree)| tree)
     }
 
     pub(crate) fn providers(&self) -> impl Iterator<Item = &Arc<Summary>> {

@@ -80,6 +80,7 @@ impl TestCloud {
             host: "node".to_owned(),
             fault: None,
             node: Node::Fake(node.clone()),
+            more_nodes: Vec::new(),
         };
         let cloud = Cloud::start(runtime, settings, listener).await.expect("the cloud starts");
         let password = state.secret("admin-password").expect("a password");

@@ -56,6 +56,14 @@ pub(crate) fn until(version: Microversion, last: u16, instead: &str) -> Result<(
     Ok(())
 }
 
+/// 404 for a method that the asked microversion does not have yet.
+pub(crate) fn since(version: Microversion, first: u16) -> Result<()> {
+    if version < Microversion(2, first) {
+        return Err(Error::not_found(format!("This is there since microversion 2.{first}.")));
+    }
+    Ok(())
+}
+
 /// The name of something: printable, not empty, without blanks at its ends.
 pub(crate) fn name_check(field: &str, name: &str) -> Result<()> {
     ::api::fields::length(field, name, 1, 255)?;

@@ -17,7 +17,6 @@ pub(super) fn routes() -> Router<Compute> {
         .route("/v2.1/servers/{id}/os-interface/{port_id}", get(interface_show))
         .route("/v2.1/servers/{id}/ips", get(addresses_list))
         .route("/v2.1/servers/{id}/ips/{network}", get(addresses_show))
-        .route("/v2.1/servers/{id}/os-security-groups", get(security_groups_list))
 }
 
 fn interface(port: &PortInfo, version: Microversion) -> Value {
@@ -80,21 +79,4 @@ async fn addresses_show(
     let list = addresses(&ports, false).remove(&network);
     let list = list.ok_or_else(|| Error::not_found("Instance is not a member of specified network"))?;
     Ok(Json(json!({network: list})))
-}
-
-async fn security_groups_list(
-    State(compute): State<Compute>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Value>> {
-    let server = compute.server_for(&caller, "os_compute_api:os-security-groups:list", &id).await?;
-    let ports = compute.ports_of(&id).await?;
-    let mut names: Vec<&String> = ports.iter().flat_map(|port| &port.security_groups).collect();
-    names.sort_unstable();
-    names.dedup();
-    let groups: Vec<Value> = names
-        .iter()
-        .map(|name| json!({"name": name, "tenant_id": server.project_id, "description": "", "id": name, "rules": []}))
-        .collect();
-    Ok(Json(json!({"security_groups": groups})))
 }

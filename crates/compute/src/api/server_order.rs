@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::common::{Flag, Whole, name_check};
+use super::server_hints;
 use crate::hostname;
 use crate::server::Wanted;
-use crate::server::create::{Networks, Order};
+use crate::server::create::{LocalDisk, Networks, Order};
 use crate::server::update::check_tags;
 
 /// `POST /servers`.
@@ -124,8 +125,36 @@ struct BlockDevice {
     source_type: Option<String>,
     #[serde(default)]
     destination_type: Option<String>,
+    #[serde(default)]
+    guest_format: Option<String>,
+    #[serde(default)]
+    volume_size: Option<Whole>,
     #[serde(default, rename = "delete_on_termination")]
     _delete_on_termination: Option<Flag>,
+    #[serde(default, rename = "device_name")]
+    _device_name: Option<String>,
+    #[serde(default, rename = "device_type")]
+    _device_type: Option<String>,
+    #[serde(default, rename = "disk_bus")]
+    _disk_bus: Option<String>,
+}
+
+impl BlockDevice {
+    /// The disk of the node that an empty mapping asks for; 400 for volumes, of which there are none.
+    fn empty(&self) -> Result<LocalDisk> {
+        let local = self.destination_type.as_deref().unwrap_or("local") == "local";
+        if self.source_type.as_deref() != Some("blank") || !local || self.uuid.is_some() {
+            return Err(Error::bad_request(
+                "Block device mapping is invalid: there are no volumes in this cloud yet. Mappings may be to local, from \
+                 the image with boot_index 0, or from blank for an ephemeral or a swap disk.",
+            ));
+        }
+        if self.boot_index.is_some_and(|index| index.0 >= 0) {
+            return Err(Error::bad_request("Block device mapping is invalid: a blank disk has nothing to boot from."));
+        }
+        let size = self.volume_size.map(|size| size.within("volume_size", 1)).transpose()?;
+        Ok(LocalDisk { swap: self.guest_format.as_deref() == Some("swap"), size })
+    }
 }
 
 impl Body {
@@ -135,17 +164,18 @@ impl Body {
         server.check_version(version)?;
         name_check("name", server.name.trim())?;
         if let Some(hostname) = &server.hostname {
-            hostname::check(hostname)?;
+            hostname::check(hostname, version)?;
         }
         if let Some(description) = &server.description {
             fields::length("description", description, 0, 255)?;
         }
         let (min_count, max_count) = server.counts()?;
-        let image_id = server.image_id()?;
+        let (image_id, local_disks) = server.disks()?;
         let networks = networks(server.networks, version)?;
         let tags = server.tags.unwrap_or_default();
         check_tags(&tags)?;
         hints.extend(server.hints);
+        server_hints::check(&hints)?;
         let disk_config = server.disk_config.unwrap_or_else(|| "MANUAL".to_owned());
         if !matches!(disk_config.as_str(), "AUTO" | "MANUAL") {
             return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));
@@ -160,6 +190,7 @@ impl Body {
                 Reference::Text(text) => text.rsplit('/').next().unwrap_or_default().to_owned(),
             },
             image_id,
+            local_disks,
             key_name: server.key_name,
             networks,
             security_groups: server.security_groups.into_iter().map(|group| group.name).collect(),
@@ -223,18 +254,22 @@ impl NewServer {
         Ok((min, max))
     }
 
-    /// The image, given as such or as the one disk that it is copied to.
-    fn image_id(&self) -> Result<String> {
+    /// The image, given as such or as the one disk that it is copied to, and the empty disks beside it.
+    fn disks(&self) -> Result<(String, Vec<LocalDisk>)> {
         let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
+        let mut empty = Vec::new();
         let mut image = self.image.as_deref().map(last).filter(|image| !image.is_empty());
         for device in self.block_device_mapping_v2.iter().flatten() {
             let local = device.source_type.as_deref() == Some("image")
                 && device.destination_type.as_deref().unwrap_or("local") == "local"
                 && device.boot_index == Some(Whole(0));
-            if !local || (image.is_some() && device.uuid.is_some() && device.uuid != image) {
+            if !local {
+                empty.push(device.empty()?);
+                continue;
+            }
+            if image.is_some() && device.uuid.is_some() && device.uuid != image {
                 return Err(Error::bad_request(
-                    "Block device mapping is invalid: there are no volumes in this cloud yet; the only mapping that is \
-                     understood has source_type image, destination_type local and boot_index 0.",
+                    "Block device mapping is invalid: it names another image than imageRef.",
                 ));
             }
             image = image.or_else(|| device.uuid.clone());
@@ -245,7 +280,7 @@ impl NewServer {
         if !fields::is_uuid(&image) {
             return Err(Error::bad_request("Invalid imageRef provided: it is not an image's id."));
         }
-        Ok(image)
+        Ok((image, empty))
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a server is written, for each microversion.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ::api::{Links, Microversion, Result, time};
 use identity::Caller;
@@ -9,7 +10,7 @@ use policy::Target;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha224};
 
-use crate::nodes::Node;
+use crate::fleet::Fleet;
 use crate::server::Server;
 use crate::{Compute, state, store};
 
@@ -18,7 +19,9 @@ struct Facts<'a> {
     server: &'a Server,
     ports: &'a [PortInfo],
     tags: &'a [String],
-    nodes: &'a [Node],
+    fleet: &'a Fleet,
+    /// The group of a server that is shown alone.
+    group_id: Option<&'a str>,
     compute: &'a Compute,
     links: &'a Links,
     version: Microversion,
@@ -96,7 +99,7 @@ const FIELDS: &[Field] = &[
     Field("description", 19, LAST, Seen::Everywhere, |f| Some(json!(f.server.description))),
     Field("tags", 26, LAST, Seen::Everywhere, |f| Some(json!(f.tags))),
     Field("trusted_image_certificates", 63, LAST, Seen::Everywhere, |_| Some(Value::Null)),
-    Field("server_groups", 71, LAST, Seen::Alone, |_| Some(json!([]))),
+    Field("server_groups", 71, LAST, Seen::Alone, |f| Some(json!(f.group_id.as_slice()))),
     Field("locked_reason", 73, LAST, Seen::Everywhere, |f| Some(json!(f.server.locked_reason))),
     Field("pinned_availability_zone", 96, LAST, Seen::Shown, |f| Some(json!(some(&f.server.asked_zone)))),
     Field("scheduler_hints", 100, LAST, Seen::Everywhere, |f| Some(json!(f.server.scheduler_hints.0))),
@@ -174,12 +177,11 @@ fn security_groups(facts: &Facts<'_>) -> Option<Value> {
 }
 
 fn host_status(facts: &Facts<'_>) -> &'static str {
-    let node = facts.nodes.iter().find(|node| node.host == facts.server.host);
-    match node {
+    match facts.fleet.of_host(&facts.server.host) {
         None => "",
-        Some(node) if node.forced_down => "DOWN",
-        Some(node) if !facts.compute.node_is_up(node) => "UNKNOWN",
-        Some(node) if node.disabled => "MAINTENANCE",
+        Some(known) if known.node.forced_down => "DOWN",
+        Some(known) if !facts.compute.known_is_up(facts.fleet, known) => "UNKNOWN",
+        Some(known) if known.node.disabled => "MAINTENANCE",
         Some(_) => "UP",
     }
 }
@@ -257,13 +259,20 @@ impl Compute {
         } else {
             store::server_tags::tags_of(self.db(), &ids).await?
         };
-        let nodes = if admin && version >= Microversion(2, 16) { self.nodes().await? } else { Vec::new() };
+        let fleet = if admin && version >= Microversion(2, 16) { self.fleet().await? } else { Arc::default() };
+        let group_id = match servers.first() {
+            Some(server) if place != Place::List && version >= Microversion(2, 71) => {
+                self.group_id_of(&server.id).await?
+            }
+            _ => None,
+        };
         let written = servers.iter().map(|server| {
             let facts = Facts {
                 server,
                 ports: ports.get(&server.id).map_or(&[], Vec::as_slice),
                 tags: tags.get(&server.id).map_or(&[], Vec::as_slice),
-                nodes: &nodes,
+                fleet: &fleet,
+                group_id: group_id.as_deref(),
                 compute: self,
                 links,
                 version,

@@ -156,7 +156,7 @@ impl Update {
             name_check("name", name.trim())?;
         }
         if let Some(name) = &self.hostname {
-            hostname::check(name)?;
+            hostname::check(name, version)?;
         }
         if let Some(Some(description)) = &self.description {
             fields::length("description", description, 0, 255)?;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::common::{self, Flag};
 use crate::Compute;
+use crate::aggregates::Aggregates;
 use crate::nodes::Service;
 use crate::services::{Change, Reference};
 
@@ -34,12 +35,13 @@ pub(super) fn reference(version: Microversion, id: &str) -> Result<Reference<'_>
     })
 }
 
-fn view(compute: &Compute, service: &Service, version: Microversion) -> Value {
+fn view(compute: &Compute, aggregates: &Aggregates, service: &Service, version: Microversion) -> Value {
+    let is_agent = service.name == crate::nodes::AGENT;
     let mut view = json!({
         "id": service.number,
         "binary": service.name,
         "host": service.host,
-        "zone": if service.name == crate::nodes::AGENT { &compute.options().zone } else { "internal" },
+        "zone": if is_agent { compute.zone_of(aggregates, &service.host) } else { "internal".to_owned() },
         "status": if service.disabled { "disabled" } else { "enabled" },
         "state": if compute.service_is_up(service) { "up" } else { "down" },
         "updated_at": time::naive_micros(service.seen_at),
@@ -64,7 +66,8 @@ async fn services_list(
     common::known_only(&query, version, 75, &["host", "binary"])?;
     let given = |name| query.get(name).filter(|value| !value.is_empty());
     let services = compute.services_list(given("host"), given("binary")).await?;
-    let shown: Vec<Value> = services.iter().map(|service| view(&compute, service, version)).collect();
+    let aggregates = compute.aggregates().await?;
+    let shown: Vec<Value> = services.iter().map(|service| view(&compute, &aggregates, service, version)).collect();
     Ok(Json(json!({"services": shown})))
 }
 
@@ -115,7 +118,7 @@ async fn service_update(
     }
     let service = compute.service_get(reference).await?;
     let service = compute.service_update(service, change).await?;
-    Ok(Json(json!({"service": view(&compute, &service, version)})))
+    Ok(Json(json!({"service": view(&compute, &*compute.aggregates().await?, &service, version)})))
 }
 
 /// Before microversion 2.53: the URL says what to do, the body to which.

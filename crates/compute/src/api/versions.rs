@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{Compute, NEWEST};
 
 pub(super) fn routes() -> Router<Compute> {
-    Router::new().route("/", get(versions_list)).route("/v2.1", get(version_show))
+    Router::new().route("/", get(versions_list)).route("/v2", get(old_show)).route("/v2.1", get(version_show))
 }
 
 #[derive(Serialize)]
@@ -36,16 +36,37 @@ fn version(links: &Links) -> Version {
     }
 }
 
+/// The version before microversions. Clients expect to find it first; what they know of it they find in v2.1.
+fn old(links: &Links) -> Version {
+    Version {
+        id: "v2.0",
+        status: "DEPRECATED",
+        version: String::new(),
+        min_version: "",
+        updated: "2011-01-21T11:33:21Z",
+        links: vec![json!({"rel": "self", "href": links.to("/v2/")})],
+        media_types: None,
+    }
+}
+
 async fn versions_list(links: Links) -> Json<Value> {
-    Json(json!({"versions": [version(&links)]}))
+    Json(json!({"versions": [old(&links), version(&links)]}))
 }
 
 async fn version_show(links: Links) -> Json<Value> {
-    let mut version = version(&links);
+    whole(version(&links), "2.1")
+}
+
+async fn old_show(links: Links) -> Json<Value> {
+    whole(old(&links), "2")
+}
+
+/// A version's document, with what lists leave out.
+fn whole(mut version: Version, media: &str) -> Json<Value> {
     version.links.push(json!({
         "rel": "describedby", "type": "text/html", "href": "https://docs.openstack.org/api-ref/compute/",
     }));
-    version.media_types =
-        Some(json!([{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}]));
+    let media = format!("application/vnd.openstack.compute+json;version={media}");
+    version.media_types = Some(json!([{"base": "application/json", "type": media}]));
     Json(json!({"version": version}))
 }

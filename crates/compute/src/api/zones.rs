@@ -38,20 +38,32 @@ fn zone(compute: &Compute, name: &str, services: &[&Service], detail: bool) -> V
     })
 }
 
+/// The services by zone, and beside them the zone of nodes that are in none by an aggregate, if there are nodes.
+async fn by_zone(compute: &Compute, agents: &[Service], detail: bool) -> Result<Vec<Value>> {
+    let aggregates = compute.aggregates().await?;
+    let mut zones: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
+    for agent in agents {
+        zones.entry(compute.zone_of(&aggregates, &agent.host)).or_default().push(agent);
+    }
+    if agents.is_empty() {
+        zones.insert(compute.options().config.default_availability_zone.clone(), Vec::new());
+    }
+    Ok(zones.iter().map(|(name, services)| zone(compute, name, services, detail)).collect())
+}
+
 async fn zones_list(State(compute): State<Compute>, caller: Caller) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-availability-zone:list", &Target::new())?;
-    let services = compute.services_list(None, Some(AGENT)).await?;
-    let services: Vec<&Service> = services.iter().collect();
-    Ok(Json(json!({"availabilityZoneInfo": [zone(&compute, &compute.options().zone, &services, false)]})))
+    let agents = compute.services_list(None, Some(AGENT)).await?;
+    Ok(Json(json!({"availabilityZoneInfo": by_zone(&compute, &agents, false).await?})))
 }
 
 async fn zones_detail(State(compute): State<Compute>, caller: Caller) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-availability-zone:detail", &Target::new())?;
     let services = compute.services_list(None, None).await?;
-    let (agents, others): (Vec<&Service>, Vec<&Service>) = services.iter().partition(|s| s.name == AGENT);
-    let mut zones = vec![zone(&compute, &compute.options().zone, &agents, true)];
+    let (agents, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(|s| s.name == AGENT);
+    let mut zones = by_zone(&compute, &agents, true).await?;
     if !others.is_empty() {
-        zones.insert(0, zone(&compute, "internal", &others, true));
+        zones.insert(0, zone(&compute, "internal", &others.iter().collect::<Vec<_>>(), true));
     }
     Ok(Json(json!({"availabilityZoneInfo": zones})))
 }

@@ -1,12 +1,19 @@
 //! Where a server may run, and where best: filters remove nodes, weighers order the rest. Nothing here reads a
 //! database: all is decided from [`Node`]s and a [`Request`].
 
+pub(crate) mod config;
 mod filters;
 mod refusal;
 mod weighers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use ipnet::IpNet;
+use placement::Summary;
+
+use crate::aggregates::Aggregate;
+pub use config::Config;
 pub(crate) use refusal::Refusal;
 
 /// How much of something a node may give out, and has.
@@ -29,6 +36,7 @@ pub(crate) struct Node {
     /// Its resource provider.
     pub(crate) id: String,
     pub(crate) host: String,
+    pub(crate) address: String,
     pub(crate) zone: String,
     /// Whether its agent reports.
     pub(crate) alive: bool,
@@ -37,10 +45,49 @@ pub(crate) struct Node {
     pub(crate) hypervisor_type: String,
     pub(crate) hypervisor_version: i64,
     pub(crate) architecture: String,
-    pub(crate) traits: BTreeSet<String>,
+    /// The traits that its agent reports.
+    pub(crate) traits: Arc<BTreeSet<String>>,
+    /// What placement knows of it.
+    pub(crate) summary: Option<Arc<Summary>>,
     pub(crate) vcpus: Capacity,
     pub(crate) memory_mb: Capacity,
     pub(crate) disk_gb: Capacity,
+    pub(crate) numa: Option<Numa>,
+    pub(crate) aggregates: Vec<Arc<Aggregate>>,
+    /// How many servers it has. Counted only if a filter asks.
+    pub(crate) servers: i64,
+    /// How many of them are being made, moved, saved or the like.
+    pub(crate) io_ops: i64,
+    /// How many servers failed to come up there since one did.
+    pub(crate) build_failures: i64,
+    pub(crate) metrics: BTreeMap<&'static str, f64>,
+}
+
+/// The NUMA cells of a node, all alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Numa {
+    pub(crate) cells: i64,
+    /// Real processors of a cell.
+    pub(crate) cpus: i64,
+    /// Real memory of a cell.
+    pub(crate) memory_mb: i64,
+}
+
+impl Node {
+    fn has_trait(&self, name: &str) -> bool {
+        self.traits.contains(name) || self.summary.as_ref().is_some_and(|summary| summary.traits.contains(name))
+    }
+
+    /// What the node's aggregates say under a name.
+    fn said<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.aggregates.iter().filter_map(move |aggregate| aggregate.metadata.get(name)).map(String::as_str)
+    }
+
+    /// The least number that the node's aggregates say under a name; what is no number does not count.
+    fn least_said<T: std::str::FromStr + PartialOrd>(&self, name: &str) -> Option<T> {
+        let numbers = self.said(name).filter_map(|text| text.trim().parse::<T>().ok());
+        numbers.reduce(|least, number| if number < least { number } else { least })
+    }
 }
 
 /// What a server needs of its node.
@@ -50,6 +97,9 @@ pub(crate) struct Request {
     pub(crate) host: String,
     /// Nodes that failed before.
     pub(crate) excluded: Vec<String>,
+    pub(crate) project_id: String,
+    /// The flavor's name.
+    pub(crate) flavor: String,
     pub(crate) image_properties: BTreeMap<String, String>,
     pub(crate) extra_specs: BTreeMap<String, String>,
     pub(crate) vcpus: i64,
@@ -57,36 +107,61 @@ pub(crate) struct Request {
     pub(crate) disk_gb: i64,
     pub(crate) required_traits: Vec<String>,
     pub(crate) forbidden_traits: Vec<String>,
+    /// The server's group, if it is in one.
+    pub(crate) group: Option<Group>,
+    /// The nodes of the servers that it is to be with; `None` if the user named none.
+    pub(crate) same_hosts: Option<BTreeSet<String>>,
+    /// The nodes of the servers that it is not to be with.
+    pub(crate) different_hosts: BTreeSet<String>,
+    /// Where the node's address is to be.
+    pub(crate) near: Option<IpNet>,
+    /// A condition on the node in the language of the JSON filter.
+    pub(crate) query: Option<serde_json::Value>,
 }
 
-/// How much each weigher counts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Multipliers {
-    /// Free memory; a negative number packs servers instead of spreading them.
-    pub ram: f64,
-    /// Free virtual CPUs.
-    pub cpu: f64,
-    /// Free disk.
-    pub disk: f64,
+/// What binds servers of a group to nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Policy {
+    Affinity,
+    /// At most so many servers of the group on a node.
+    AntiAffinity(i64),
+    SoftAffinity,
+    SoftAntiAffinity,
 }
 
-impl Default for Multipliers {
-    fn default() -> Self {
-        Self { ram: 1.0, cpu: 1.0, disk: 1.0 }
+/// A group and where its other servers are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) policy: Policy,
+    /// How many of its servers each node has.
+    pub(crate) hosts: BTreeMap<String, i64>,
+}
+
+impl Group {
+    /// How many of its servers the node has.
+    pub(crate) fn on(&self, host: &str) -> i64 {
+        self.hosts.get(host).copied().unwrap_or(0)
+    }
+
+    /// Whether the policy lets another server onto the node.
+    pub(crate) fn allows(&self, host: &str) -> bool {
+        match self.policy {
+            Policy::Affinity => self.hosts.is_empty() || self.hosts.contains_key(host),
+            Policy::AntiAffinity(most) => self.on(host) < most,
+            Policy::SoftAffinity | Policy::SoftAntiAffinity => true,
+        }
     }
 }
 
 /// The nodes that can take the server, best first; if there is none, why.
-pub(crate) fn select<'a>(
-    nodes: &'a [Node],
-    request: &Request,
-    multipliers: Multipliers,
-) -> Result<Vec<&'a Node>, Box<Refusal>> {
-    let mut left: Vec<&Node> = nodes.iter().filter(|node| filters::all_pass(node, request)).collect();
+pub(crate) fn select<'a>(nodes: &'a [Node], request: &Request, config: &Config) -> Result<Vec<&'a Node>, Box<Refusal>> {
+    let filters = filters::chosen(config);
+    let passes = |node: &Node| filters.iter().all(|filter| filter.passes(node, request, config));
+    let mut left: Vec<&Node> = nodes.iter().filter(|node| passes(node)).collect();
     if left.is_empty() {
-        return Err(Box::new(refusal::explain(nodes, request)));
+        return Err(Box::new(refusal::explain(nodes, request, config)));
     }
-    weighers::sort(&mut left, multipliers);
+    weighers::sort(&mut left, request, config);
     Ok(left)
 }
 

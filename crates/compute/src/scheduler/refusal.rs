@@ -1,5 +1,5 @@
-use super::filters::{FILTERS, Filter};
-use super::{Node, Request};
+use super::filters::{self, Filter};
+use super::{Config, Node, Request};
 
 /// Why no node can take the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,28 +20,30 @@ struct Removed {
 }
 
 /// Runs the filters one after another, counting, and looks for the smallest change that would succeed.
-pub(super) fn explain(nodes: &[Node], request: &Request) -> Refusal {
+pub(super) fn explain(nodes: &[Node], request: &Request, config: &Config) -> Refusal {
+    let chosen = filters::chosen(config);
     let mut left: Vec<&Node> = nodes.iter().collect();
     let mut removed = Vec::new();
-    for filter in FILTERS {
+    for filter in &chosen {
         let of = left.len();
-        let (kept, gone): (Vec<&Node>, Vec<&Node>) = left.into_iter().partition(|node| filter.passes(node, request));
+        let (kept, gone): (Vec<&Node>, Vec<&Node>) =
+            left.into_iter().partition(|node| filter.passes(node, request, config));
         if !gone.is_empty() {
             let hosts = gone.iter().map(|node| node.host.clone()).collect();
             removed.push(Removed { filter: filter.name(), of, hosts });
         }
         left = kept;
     }
-    Refusal { nodes: nodes.len(), removed, advice: advice(nodes, request) }
+    Refusal { nodes: nodes.len(), removed, advice: advice(nodes, request, config, &chosen) }
 }
 
 /// The change that satisfies the filters of the node with the fewest objections; among those, the roomiest one.
-fn advice(nodes: &[Node], request: &Request) -> Option<String> {
+fn advice(nodes: &[Node], request: &Request, config: &Config, chosen: &[&dyn Filter]) -> Option<String> {
     nodes
         .iter()
         .filter_map(|node| {
             let objections: Vec<&dyn Filter> =
-                FILTERS.iter().copied().filter(|filter| !filter.passes(node, request)).collect();
+                chosen.iter().copied().filter(|filter| !filter.passes(node, request, config)).collect();
             let changes: Vec<String> =
                 objections.iter().map(|filter| filter.change(node, request)).collect::<Option<_>>()?;
             let room = (node.memory_mb.free(), node.vcpus.free(), node.disk_gb.free());

@@ -10,10 +10,11 @@ fn node(host: &str) -> Node {
         hypervisor_type: "QEMU".to_owned(),
         hypervisor_version: 8_002_000,
         architecture: "x86_64".to_owned(),
-        traits: BTreeSet::from(["HW_CPU_X86_AVX2".to_owned()]),
+        traits: Arc::new(BTreeSet::from(["HW_CPU_X86_AVX2".to_owned()])),
         vcpus: Capacity { total: 16, used: 4 },
         memory_mb: Capacity { total: 8192, used: 4096 },
         disk_gb: Capacity { total: 100, used: 10 },
+        ..Node::default()
     }
 }
 
@@ -22,7 +23,7 @@ fn request() -> Request {
 }
 
 fn hosts(nodes: &[Node], request: &Request) -> Vec<String> {
-    select(nodes, request, Multipliers::default())
+    select(nodes, request, &Config::default())
         .map(|nodes| nodes.iter().map(|node| node.host.clone()).collect())
         .unwrap_or_default()
 }
@@ -59,7 +60,7 @@ fn each_filter_removes_what_it_is_there_for() {
         ("DiskFilter", node("a"), Request { disk_gb: 91, ..request() }),
     ];
     for (filter, node, request) in refusals {
-        let refusal = select(std::slice::from_ref(&node), &request, Multipliers::default()).unwrap_err();
+        let refusal = select(std::slice::from_ref(&node), &request, &Config::default()).unwrap_err();
         let expected = format!("filter {filter} removed 1 of 1 hosts");
         assert!(refusal.message().contains(&expected), "{filter}: {}", refusal.message());
         assert!(!refusal.message().contains(" a,"), "users do not learn hosts' names");
@@ -73,15 +74,15 @@ fn a_refusal_says_the_smallest_change_that_would_succeed() {
     let full = Node { memory_mb: Capacity { total: 1024, used: 512 }, ..node("full") };
     let far = Node { zone: "far".to_owned(), memory_mb: Capacity { total: 1500, used: 0 }, ..node("far") };
     let wanted = Request { memory_mb: 2048, zone: "nova".to_owned(), ..request() };
-    let refusal = select(&[full, small, far], &wanted, Multipliers::default()).unwrap_err();
+    let refusal = select(&[full, small, far], &wanted, &Config::default()).unwrap_err();
     assert_eq!(
         refusal.message(),
         "No valid host was found. filter AvailabilityZoneFilter removed 1 of 3 hosts; filter RamFilter removed 2 of 2 \
          hosts; the smallest change that would succeed: memory ≤ 1024 MB."
     );
-    let nobody = select(&[], &wanted, Multipliers::default()).unwrap_err();
+    let nobody = select(&[], &wanted, &Config::default()).unwrap_err();
     assert!(nobody.message().starts_with("No valid host was found. There is no compute node"));
-    let down = select(&[Node { alive: false, ..node("a") }], &request(), Multipliers::default()).unwrap_err();
+    let down = select(&[Node { alive: false, ..node("a") }], &request(), &Config::default()).unwrap_err();
     assert!(down.message().contains("no other request would succeed now"));
 }
 
@@ -90,8 +91,13 @@ fn weighers_prefer_room_and_obey_their_multipliers() {
     let roomy = Node { memory_mb: Capacity { total: 16384, used: 0 }, ..node("roomy") };
     let nodes = [node("tight"), roomy];
     assert_eq!(hosts(&nodes, &request()), ["roomy", "tight"]);
-    let packing = Multipliers { ram: -1.0, cpu: 0.0, disk: 0.0 };
-    assert_eq!(select(&nodes, &request(), packing).unwrap()[0].host, "tight");
+    let packing = Config {
+        ram_weight_multiplier: -1.0,
+        cpu_weight_multiplier: 0.0,
+        disk_weight_multiplier: 0.0,
+        ..Config::default()
+    };
+    assert_eq!(select(&nodes, &request(), &packing).unwrap()[0].host, "tight");
     let fast = Node { vcpus: Capacity { total: 64, used: 0 }, ..node("fast") };
     let nodes = [node("slow"), fast];
     assert_eq!(hosts(&nodes, &request()), ["fast", "slow"]);
@@ -103,4 +109,112 @@ fn names_of_one_architecture_are_one() {
     assert_eq!(hosts(&[node("a")], &wanted), ["a"]);
     let wanted = Request { image_properties: map("img_hv_type", "kvm"), ..request() };
     assert_eq!(hosts(&[node("a")], &wanted), ["a"]);
+}
+
+fn all_filters() -> Config {
+    Config { enabled_filters: filters::names().map(str::to_owned).collect(), ..Config::default() }
+}
+
+fn aggregate(name: &str, value: &str) -> Vec<Arc<Aggregate>> {
+    vec![Arc::new(Aggregate {
+        id: "id".to_owned(),
+        number: 1,
+        name: "aggregate".to_owned(),
+        metadata: map(name, value),
+        hosts: Vec::new(),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+        updated_at: None,
+    })]
+}
+
+#[test]
+fn each_chosen_filter_removes_what_it_is_there_for() {
+    let group = |policy, host: &str| Some(Group { policy, hosts: BTreeMap::from([(host.to_owned(), 1)]) });
+    let within = |name: &str, value: &str| Node { aggregates: aggregate(name, value), ..node("a") };
+    let refusals: Vec<(&str, Node, Request)> = vec![
+        ("SameHostFilter", node("a"), Request { same_hosts: Some(BTreeSet::from(["b".to_owned()])), ..request() }),
+        ("DifferentHostFilter", node("a"), Request { different_hosts: BTreeSet::from(["a".to_owned()]), ..request() }),
+        ("SimpleCIDRAffinityFilter", node("a"), Request { near: "10.0.0.0/24".parse().ok(), ..request() }),
+        ("JsonFilter", node("a"), Request { query: Some(serde_json::json!(["=", "$host", "b"])), ..request() }),
+        ("ServerGroupAffinityFilter", node("a"), Request { group: group(Policy::Affinity, "b"), ..request() }),
+        (
+            "ServerGroupAntiAffinityFilter",
+            node("a"),
+            Request { group: group(Policy::AntiAffinity(1), "a"), ..request() },
+        ),
+        ("NumInstancesFilter", Node { servers: 50, ..node("a") }, request()),
+        ("AggregateNumInstancesFilter", Node { servers: 2, ..within("max_instances_per_host", "2") }, request()),
+        ("IoOpsFilter", Node { io_ops: 8, ..node("a") }, request()),
+        ("AggregateIoOpsFilter", Node { io_ops: 1, ..within("max_io_ops_per_host", "1") }, request()),
+        (
+            "NUMATopologyFilter",
+            Node { numa: Some(Numa { cells: 1, cpus: 8, memory_mb: 4096 }), ..node("a") },
+            Request { extra_specs: map("hw:numa_nodes", "2"), ..request() },
+        ),
+        ("AggregateInstanceExtraSpecsFilter", node("a"), Request { extra_specs: map("ssd", "true"), ..request() }),
+        (
+            "AggregateImagePropertiesIsolation",
+            within("os_distro", "debian, ubuntu"),
+            Request { image_properties: map("os_distro", "windows"), ..request() },
+        ),
+        ("AggregateMultiTenancyIsolation", within("filter_tenant_id2", "red,blue"), request()),
+        ("AggregateTypeAffinityFilter", within("instance_type", "tiny, small"), request()),
+    ];
+    for (filter, node, request) in refusals {
+        let refusal = select(std::slice::from_ref(&node), &request, &all_filters()).unwrap_err();
+        let expected = format!("filter {filter} removed 1 of 1 hosts");
+        assert!(refusal.message().contains(&expected), "{filter}: {}", refusal.message());
+    }
+}
+
+#[test]
+fn what_aggregates_and_groups_allow_passes() {
+    let within = |name: &str, value: &str| Node { aggregates: aggregate(name, value), ..node("a") };
+    let group = Group { policy: Policy::AntiAffinity(2), hosts: BTreeMap::from([("a".to_owned(), 1)]) };
+    let accepted: Vec<(Node, Request)> = vec![
+        (
+            within("ssd", "true"),
+            Request { extra_specs: map("aggregate_instance_extra_specs:ssd", "true"), ..request() },
+        ),
+        (within("ram", "64"), Request { extra_specs: map("ram", ">= 32"), ..request() }),
+        (within("os_distro", "debian"), Request { image_properties: map("os_distro", "debian"), ..request() }),
+        (within("filter_tenant_id", "red"), Request { project_id: "red".to_owned(), ..request() }),
+        (within("instance_type", "tiny"), Request { flavor: "tiny".to_owned(), ..request() }),
+        (node("a"), Request { group: Some(group), ..request() }),
+        (
+            Node { address: "10.0.0.9".to_owned(), ..node("a") },
+            Request { near: "10.0.0.0/24".parse().ok(), ..request() },
+        ),
+    ];
+    for (node, request) in accepted {
+        assert!(select(std::slice::from_ref(&node), &request, &all_filters()).is_ok(), "{request:?}");
+    }
+}
+
+#[test]
+fn groups_failures_load_and_aggregates_weigh() {
+    let first = |nodes: &[Node], request: &Request| hosts(nodes, request)[0].clone();
+    let group = |policy| Some(Group { policy, hosts: BTreeMap::from([("a".to_owned(), 1)]) });
+    let soft = Request { group: group(Policy::SoftAffinity), ..request() };
+    assert_eq!(first(&[node("b"), node("a")], &soft), "a");
+    let soft = Request { group: group(Policy::SoftAntiAffinity), ..request() };
+    assert_eq!(first(&[node("a"), node("b")], &soft), "b");
+    assert_eq!(first(&[Node { io_ops: 1, ..node("a") }, node("b")], &request()), "b");
+    let roomy = Node { memory_mb: Capacity { total: 65536, used: 0 }, build_failures: 1, ..node("a") };
+    assert_eq!(first(&[roomy.clone(), node("b")], &request()), "b");
+    let packed = Node { build_failures: 0, aggregates: aggregate("ram_weight_multiplier", "-1.0"), ..roomy };
+    assert_eq!(first(&[packed, node("b")], &request()), "b");
+    let mut measured = Config::default();
+    measured.metrics.weight_setting.insert("memory.percent".to_owned(), -1.0);
+    let busy = Node { metrics: BTreeMap::from([("memory.percent", 90.0)]), ..node("a") };
+    let idle = Node { metrics: BTreeMap::from([("memory.percent", 10.0)]), ..node("b") };
+    assert_eq!(select(&[busy, idle], &request(), &measured).unwrap()[0].host, "b");
+}
+
+#[test]
+fn names_in_the_configuration_are_checked() {
+    let config: Config = serde_json::from_value(serde_json::json!({"enabled_filters": ["JsonFilter"]})).unwrap();
+    assert!(config.has_filter("JsonFilter") && !config.has_filter("ImagePropertiesFilter"));
+    let wrong = serde_json::from_value::<Config>(serde_json::json!({"weight_classes": ["Luck"]})).unwrap_err();
+    assert!(wrong.to_string().contains("there is no Luck; there are: RAMWeigher"), "{wrong}");
 }

@@ -29,6 +29,15 @@ pub(crate) enum Networks {
     Listed(Vec<Wanted>),
 }
 
+/// An empty disk on the node that an order names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LocalDisk {
+    /// Whether it is for swapping, else it is an ephemeral disk.
+    pub(crate) swap: bool,
+    /// MiB of swap or GiB of an ephemeral disk; as the flavor has it, if it is not said.
+    pub(crate) size: Option<i64>,
+}
+
 /// An order for servers, as the API read it.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
@@ -37,6 +46,7 @@ pub(crate) struct Order {
     pub(crate) hostname: Option<String>,
     pub(crate) flavor_id: String,
     pub(crate) image_id: String,
+    pub(crate) local_disks: Vec<LocalDisk>,
     pub(crate) key_name: Option<String>,
     pub(crate) networks: Networks,
     pub(crate) security_groups: Vec<String>,
@@ -68,6 +78,7 @@ impl Compute {
         let project_id = caller.project_id()?.to_owned();
         let flavor = self.flavor_of(caller, &order.flavor_id).await?;
         let image = self.image_of(caller, &order.image_id, &flavor).await?;
+        check_local_disks(&order.local_disks, &flavor)?;
         let key = match &order.key_name {
             Some(name) => Some(self.key_of(caller, name).await?),
             None => None,
@@ -98,10 +109,11 @@ impl Compute {
         let project_id = template.project_id.clone();
         let count = self.count_of(order, &template).await?;
         let now = template.created_at;
+        let group = self.group_asked(caller, &order.scheduler_hints).await?;
         let mut tx = deps.db.begin().await?;
         quota::claim(&mut tx, &deps.identity, &project_id, &template.flavor.0.quota(count)).await?;
         let last = store::servers::numbers_take(&mut tx, count).await?;
-        let mut first = None;
+        let mut ids = Vec::new();
         for index in 0..count {
             let id = deps.runtime.ids.uuid();
             let server = numbered(&template, &id, index, count, last - count + 1 + index);
@@ -116,11 +128,14 @@ impl Compute {
                 data: ServerCreate::new(&id, &order.admin_pass),
             };
             deps.work.submit(&mut tx, &operation).await?;
-            first.get_or_insert(id);
+            ids.push(id);
+        }
+        if let Some((group, limit)) = &group {
+            self.group_join(&mut tx, group, *limit, &ids).await?;
         }
         tx.commit().await?;
         deps.work.wake();
-        Ok(Promise { id: first.unwrap_or_default(), reservation_id: template.reservation_id })
+        Ok(Promise { id: ids.into_iter().next().unwrap_or_default(), reservation_id: template.reservation_id })
     }
 
     /// As many as fit into the quota, at least `min_count`.
@@ -165,23 +180,15 @@ impl Compute {
         if info.status != image::Status::Active {
             return Err(Error::bad_request(format!("Image {id} is not active: upload its data first.")));
         }
-        let image = Image {
-            name: info.name.unwrap_or_default(),
-            disk_format: info.disk_format.unwrap_or_default(),
-            container_format: info.container_format.unwrap_or_default(),
-            size: info.size.unwrap_or(0),
-            sha512: info.os_hash_value.unwrap_or_default(),
-            min_disk: info.min_disk,
-            min_ram: info.min_ram,
-            properties: info.properties,
-        };
+        let virtual_size = info.virtual_size;
+        let image = Image::from(info);
         if image.min_ram > flavor.memory_mb {
             return Err(Error::bad_request(format!(
                 "Flavor's memory is too small for requested image: the image needs {} MB.",
                 image.min_ram
             )));
         }
-        let bytes = info.virtual_size.unwrap_or(image.size);
+        let bytes = virtual_size.unwrap_or(image.size);
         let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
         if flavor.root_gb > 0 && needed > flavor.root_gb {
             return Err(Error::bad_request(format!(
@@ -231,10 +238,11 @@ impl Compute {
         } else if !host.is_empty() {
             caller.allow("compute:servers:create:requested_destination", &target)?;
         }
-        if !zone.is_empty() && zone != self.options().zone {
+        let zones = self.zones().await?;
+        if !zone.is_empty() && !zones.contains(zone) {
             return Err(Error::bad_request(format!(
                 "The requested availability zone is not available: there is {}.",
-                self.options().zone
+                zones.into_iter().collect::<Vec<_>>().join(", ")
             )));
         }
         if !host.is_empty() && !self.nodes().await?.iter().any(|node| node.host == host) {
@@ -321,14 +329,41 @@ pub(crate) fn check_metadata(metadata: &BTreeMap<String, String>, limit: i64) ->
             "Maximum number of metadata items exceeds {limit}: remove some, or ask for a larger quota."
         )));
     }
-    for (key, value) in metadata {
-        let good = |letter: char| letter.is_ascii_alphanumeric() || "-_:. ".contains(letter);
-        if key.is_empty() || key.len() > 255 || !key.chars().all(good) {
+    metadata.iter().try_for_each(|(key, value)| metadata_item_check(key, value))
+}
+
+/// Checks name and value of an item of metadata.
+pub(crate) fn metadata_item_check(key: &str, value: &str) -> Result<()> {
+    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_:. ".contains(letter);
+    if key.is_empty() || key.len() > 255 || !key.chars().all(good) {
+        return Err(Error::bad_request(format!(
+            "Invalid metadata key \"{key}\": 1 to 255 letters, digits, blanks and the characters - _ : . are allowed."
+        )));
+    }
+    ::api::fields::length(&format!("metadata {key}"), value, 0, 255)
+}
+
+/// The empty disks must be those that the flavor gives: one for swap and one ephemeral, of its sizes.
+fn check_local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<()> {
+    for (swap, what, most, unit) in
+        [(true, "Swap drive", flavor.swap_mb, "MiB"), (false, "Ephemeral disks", flavor.ephemeral_gb, "GiB")]
+    {
+        let asked: Vec<&LocalDisk> = disks.iter().filter(|disk| disk.swap == swap).collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let size: i64 = asked.iter().map(|disk| disk.size.unwrap_or(most)).sum();
+        if size > most || most == 0 {
             return Err(Error::bad_request(format!(
-                "Invalid metadata key \"{key}\": 1 to 255 letters, digits, blanks and the characters - _ : . are allowed."
+                "{what} requested are larger than the flavor allows, which is {most} {unit}. Ask for less or use a \
+                 larger flavor."
             )));
         }
-        ::api::fields::length(&format!("metadata {key}"), value, 0, 255)?;
+        if size < most || asked.len() > 1 {
+            return Err(Error::bad_request(format!(
+                "{what}: a server of this cloud has the flavor's {most} {unit} in one disk; leave out volume_size."
+            )));
+        }
     }
     Ok(())
 }

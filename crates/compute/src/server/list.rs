@@ -6,9 +6,10 @@ use ::api::{Error, Microversion, Query, Result};
 use db::Direction;
 use identity::Caller;
 use policy::Target;
+use regex::{Regex, RegexBuilder};
 
 use super::Server;
-use crate::store::server_list::{Filter, marker_exists, server_ids, server_list};
+use crate::store::server_list::{Filter, Texts, is_plain, marker_exists, server_ids, server_list, server_texts};
 use crate::{Compute, state};
 
 /// The most servers of a page.
@@ -16,6 +17,9 @@ pub(crate) const PAGE: i64 = 1000;
 
 /// The most servers that are looked through for an address.
 const ADDRESS_SEARCH: i64 = 10_000;
+
+/// The most memory that a regular expression may take.
+const EXPRESSION_BYTES: usize = 1 << 18;
 
 /// What users may sort by, and its column.
 const SORT_KEYS: &[(&str, &str)] = &[
@@ -68,8 +72,38 @@ impl Compute {
             filter.ids = Some(self.servers_of_address(&filter, pattern).await?);
         }
         let sort = sort(caller, &page.sort)?;
-        let servers = server_list(self.db(), &filter, &sort, page.marker.as_deref(), limit).await?;
-        Ok(Listed { servers, limit })
+        let expressions = Expressions::taken(&mut filter)?;
+        if expressions.is_empty() {
+            let servers = server_list(self.db(), &filter, &sort, page.marker.as_deref(), limit).await?;
+            return Ok(Listed { servers, limit });
+        }
+        let ids = self.servers_expressed(&filter, &sort, page.marker, limit, &expressions).await?;
+        filter.ids = Some(ids);
+        Ok(Listed { servers: server_list(self.db(), &filter, &sort, None, limit).await?, limit })
+    }
+
+    /// The first servers behind the marker that meet the expressions: the database narrows and orders, batch by batch.
+    async fn servers_expressed(
+        &self,
+        filter: &Filter,
+        sort: &[(&'static str, Direction)],
+        mut marker: Option<String>,
+        limit: i64,
+        expressions: &Expressions,
+    ) -> Result<Vec<String>> {
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let mut ids = Vec::new();
+        while ids.len() < wanted {
+            let batch = server_texts(self.db(), filter, sort, marker.as_deref(), PAGE).await?;
+            let last = i64::try_from(batch.len()).is_ok_and(|count| count < PAGE);
+            marker = batch.last().map(|texts| texts.id.clone());
+            ids.extend(batch.into_iter().filter(|texts| expressions.meet(texts)).map(|texts| texts.id));
+            if last {
+                break;
+            }
+        }
+        ids.truncate(wanted);
+        Ok(ids)
     }
 
     /// The filter; `None` when nothing can match.
@@ -132,6 +166,50 @@ impl Compute {
             .map(|(id, _)| id)
             .collect())
     }
+}
+
+/// Filters that are true regular expressions.
+#[derive(Default)]
+struct Expressions {
+    name: Option<Regex>,
+    hostname: Option<Regex>,
+    description: Option<Regex>,
+}
+
+impl Expressions {
+    /// Takes them out of the filter.
+    fn taken(filter: &mut Filter) -> Result<Self> {
+        let take = |pattern: &mut Option<String>| {
+            let taken = pattern.take_if(|pattern| !is_plain(pattern));
+            taken.map(|pattern| expression(&pattern)).transpose()
+        };
+        Ok(Self {
+            name: take(&mut filter.name)?,
+            hostname: take(&mut filter.hostname)?,
+            description: take(&mut filter.description)?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.name.is_none() && self.hostname.is_none() && self.description.is_none()
+    }
+
+    fn meet(&self, texts: &Texts) -> bool {
+        let meets = |expression: &Option<Regex>, text: &str| expression.as_ref().is_none_or(|one| one.is_match(text));
+        meets(&self.name, &texts.name)
+            && meets(&self.hostname, &texts.hostname)
+            && meets(&self.description, texts.description.as_deref().unwrap_or_default())
+    }
+}
+
+/// A user's expression, bounded in length and in what it may cost.
+fn expression(pattern: &str) -> Result<Regex> {
+    ::api::fields::length("A regular expression", pattern, 0, 255)?;
+    RegexBuilder::new(pattern)
+        .size_limit(EXPRESSION_BYTES)
+        .dfa_size_limit(EXPRESSION_BYTES)
+        .build()
+        .map_err(|_| Error::bad_request(format!("{pattern} is not a regular expression, or one that is too large.")))
 }
 
 /// Whose servers: the caller's project's, or for administrators who ask so everybody's or those of one project.

@@ -53,7 +53,7 @@ pub(crate) fn zone(compute: &Compute, server: &Server) -> String {
     [&server.zone, &server.asked_zone]
         .into_iter()
         .find(|zone| !zone.is_empty())
-        .unwrap_or(&compute.options().zone)
+        .unwrap_or(&compute.options().config.default_availability_zone)
         .clone()
 }
 

@@ -3,9 +3,9 @@ use jiff::Timestamp;
 
 use crate::nodes::{Node, Service};
 
-const NODE: &str = "SELECT compute_nodes.id, compute_nodes.host, version, address, hypervisor_type, hypervisor_version,
-    cpu_info, vcpus, memory_mb, memory_used_mb, disk_gb, disk_free_gb, traits, servers_running, booted_at, told,
-    s.id AS service_id, s.number, s.disabled, s.disabled_reason, s.forced_down, s.seen_at
+pub(crate) const NODE: &str = "SELECT compute_nodes.id, compute_nodes.host, version, address, hypervisor_type, hypervisor_version,
+    cpu_info, vcpus, memory_mb, memory_used_mb, disk_gb, disk_free_gb, traits, servers_running, booted_at, failed_builds,
+    told, s.id AS service_id, s.number, s.disabled, s.disabled_reason, s.forced_down, s.seen_at
     FROM compute_nodes JOIN compute_services s ON s.host = compute_nodes.host AND s.name = 'nova-compute'";
 
 const SERVICE: &str =

@@ -53,6 +53,30 @@ pub(crate) async fn server_list(
     select.all(db).await
 }
 
+db::row! {
+    /// What regular expressions are compared with.
+    pub(crate) struct Texts {
+        pub(crate) id: String,
+        pub(crate) name: String,
+        pub(crate) hostname: String,
+        pub(crate) description: Option<String>,
+    }
+}
+
+/// One page of servers as regular expressions see them.
+pub(crate) async fn server_texts(
+    db: &Db,
+    filter: &Filter,
+    sort: &[(&'static str, Direction)],
+    marker: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Texts>> {
+    let mut select = sql("SELECT id, name, hostname, description FROM servers WHERE TRUE");
+    push_filter(&mut select, filter);
+    select.push_keyset(&Keyset { table: "servers", sort, marker, limit: Some(limit) });
+    select.all(db).await
+}
+
 /// The ids of all that match, at most `limit`.
 pub(crate) async fn server_ids(db: &Db, filter: &Filter, limit: i64) -> Result<Vec<String>> {
     let mut select = sql("SELECT id FROM servers WHERE TRUE");
@@ -167,8 +191,14 @@ fn push_tags(select: &mut Sql, filter: &Filter) {
     }
 }
 
-/// The `LIKE` pattern of a filter. The contract calls filters regular expressions; what clients send are plain words
-/// with `^`, `$` and `.*`, and only these are understood.
+/// Whether a filter says nothing that `LIKE` does not: words, perhaps with `^`, `$` and `.*`.
+pub(crate) fn is_plain(pattern: &str) -> bool {
+    let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+    let inner = inner.strip_suffix('$').unwrap_or(inner).replace(".*", "");
+    !inner.contains(['\\', '.', '+', '*', '?', '(', ')', '[', ']', '{', '}', '|', '^', '$'])
+}
+
+/// The `LIKE` pattern of a plain filter.
 fn like(pattern: &str) -> String {
     let (head, rest) = pattern.strip_prefix('^').map_or(("%", pattern), |rest| ("", rest));
     let (tail, rest) = rest.strip_suffix('$').map_or(("%", rest), |rest| ("", rest));
@@ -190,7 +220,16 @@ fn like(pattern: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::like;
+    use super::{is_plain, like};
+
+    #[test]
+    fn regular_expressions_are_told_from_words() {
+        for (pattern, expected) in
+            [("web", true), ("^a.*b$", true), ("web-[0-9]+$", false), ("a.b", false), ("a|b", false), (".*-1", true)]
+        {
+            assert_eq!(is_plain(pattern), expected, "{pattern}");
+        }
+    }
 
     #[test]
     fn filters_are_words_with_anchors() {

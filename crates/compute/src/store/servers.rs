@@ -142,6 +142,7 @@ pub(crate) async fn server_bury(tx: &mut Tx, id: &str, now: Timestamp) -> Result
     .await?;
     sql("DELETE FROM server_tags WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
     sql("DELETE FROM console_tokens WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
+    sql("DELETE FROM server_group_members WHERE server_id = $1").bind(id).execute(&mut *tx).await?;
     Ok(changed == 1)
 }
 
@@ -231,4 +232,16 @@ pub(crate) async fn servers_of_hosts(db: &Db, hosts: &[&str]) -> Result<Vec<OnNo
     let mut select = sql("SELECT host, id, name FROM servers WHERE deleted_at IS NULL AND host IN ");
     select.push_list(hosts.iter().copied()).push(" ORDER BY number");
     select.all(db).await
+}
+
+db::row! {
+    struct Hosted { id: String, host: String }
+}
+
+/// The nodes of those of the servers that there are; empty for those that have none yet.
+pub(crate) async fn hosts_of(db: &Db, ids: &[String]) -> Result<std::collections::BTreeMap<String, String>> {
+    let mut select = sql("SELECT id, host FROM servers WHERE deleted_at IS NULL AND id IN ");
+    select.push_list(ids);
+    let rows: Vec<Hosted> = select.all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.host)).collect())
 }

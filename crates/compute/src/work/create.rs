@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::Trouble;
 use super::{failure, place, retry};
-use crate::server::spec::{image_source, server_spec, zone};
+use crate::server::spec::{server_spec, zone};
 use crate::server::{Fault, Server};
 use crate::store::servers::{Change, state_change};
 use crate::{Compute, state};
@@ -183,13 +183,7 @@ impl Step<ServerCreate> for ImageFetch {
         let host = operation.host()?;
         to.host = Some(host.clone());
         task_set(compute, &server.id, "block_device_mapping").await?;
-        let ticket = compute.0.deps.image.ticket(&server.image_id, Duration::from_secs(3600));
-        let base = compute.options().image_url.trim_end_matches('/');
-        let call = Call::ImageFetch {
-            image: image_source(&server.image_id, &server.image.0),
-            url: format!("{base}/v2/images/{}/file", server.image_id),
-            token: ticket,
-        };
+        let call = compute.image_fetch(&server.image_id, &server.image.0, Duration::from_secs(3600));
         match compute.ask_for(&server.id, &host, &call).await {
             Ok(_) => Ok(()),
             Err(trouble) => Err(operation.trouble(trouble)),
@@ -346,6 +340,9 @@ impl Step<ServerCreate> for Activate {
         };
         let mut tx = compute.db().begin().await?;
         state_change(&mut tx, &operation.server_id, None, &change, now).await?;
+        if let Some(host) = &operation.host {
+            crate::store::fleet::build_succeeded(&mut tx, host).await?;
+        }
         tx.commit().await?;
         operation.admin_pass.clear();
         Ok(())

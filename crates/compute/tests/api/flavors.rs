@@ -157,14 +157,22 @@ async fn descriptions_change_since_2_55_and_flavors_go() {
 async fn clients_find_the_versions() {
     let cloud = Cloud::new().await;
     let root = cloud.get(&cloud.member, "2.1", "/").await.expect(200);
-    assert_eq!(root["versions"][0]["id"], "v2.1");
-    assert_eq!(root["versions"][0]["links"][0]["href"], "http://cloud/compute/v2.1/");
+    assert_eq!(root["versions"][0]["id"], "v2.0");
+    assert_eq!(root["versions"][1]["id"], "v2.1");
+    assert_eq!(root["versions"][1]["links"][0]["href"], "http://cloud/compute/v2.1/");
+    let old = cloud.get(&cloud.member, "2.1", "/v2").await.expect(200);
+    assert_eq!(old["version"]["links"][0], root["versions"][0]["links"][0]);
     let answer = cloud.get(&cloud.member, "latest", "/v2.1").await;
     assert_eq!(answer.headers["x-openstack-nova-api-version"], "2.104");
     assert_eq!(answer.body["version"]["version"], "2.104");
     assert_eq!(answer.body["version"]["min_version"], "2.1");
     cloud.get(&cloud.member, "2.105", "/v2.1").await.expect(406);
-    cloud.get(&cloud.member, "2.1", "/v2.1/os-networks").await.expect(410);
-    cloud.get(&cloud.member, "2.1", "/v2.1/os-networks/1").await.expect(410);
-    assert!(cloud.get(&cloud.member, "2.1", "/v2.1/extensions").await.expect(200)["extensions"].is_array());
+    for gone in ["os-cells", "os-fping/1", "os-certificates/root", "servers/1/consoles", "os-agents"] {
+        cloud.get(&cloud.member, "2.90", &format!("/v2.1/{gone}")).await.expect(410);
+    }
+    let extensions = cloud.get(&cloud.member, "2.1", "/v2.1/extensions").await.expect(200);
+    assert_eq!(extensions["extensions"].as_array().unwrap().len(), 99);
+    let one = cloud.get(&cloud.member, "2.1", "/v2.1/extensions/os-consoles").await.expect(200);
+    assert_eq!(one["extension"]["alias"], "os-consoles");
+    cloud.get(&cloud.member, "2.1", "/v2.1/extensions/os-carrots").await.expect(404);
 }

@@ -120,6 +120,8 @@ pub struct Setup {
     pub failing: Option<&'static str>,
     /// Whether the database is PostgreSQL.
     pub postgres: bool,
+    /// What the operator has set.
+    pub config: compute::Config,
 }
 
 impl Fleet {
@@ -176,7 +178,7 @@ impl Fleet {
             moment: Moment::Fail,
         });
         let work = Work::new(db.clone(), runtime.clone(), work::Options { fault, ..work::Options::default() });
-        let (compute, router) = services(&db, &runtime, &identity, &work, &bus, dir.path()).await;
+        let (compute, router) = services(&db, &runtime, &identity, &work, &bus, dir.path(), setup.config).await;
         work.start().await.unwrap();
         let node = Arc::new(Node::default());
         let mut fleet = Self {
@@ -323,6 +325,7 @@ async fn services(
     work: &Work,
     bus: &Arc<dyn bus::Bus>,
     dir: &std::path::Path,
+    config: compute::Config,
 ) -> (Compute, Router) {
     let (db, runtime, identity) = (db.clone(), runtime.clone(), identity.clone());
     let rpc = bus::rpc::Client::new(Arc::clone(bus), runtime.clone()).await.unwrap();
@@ -336,6 +339,7 @@ async fn services(
     let apis = Router::new().nest("/image", image.router()).nest("/network", network.router());
     let deps = Deps { db, runtime, identity, placement, image, network, work, rpc, bus };
     let options = compute::Options {
+        config,
         metadata_secret: "shared".into(),
         call_limit: Duration::from_secs(5),
         ..compute::Options::default()

@@ -52,6 +52,7 @@ async fn each_microversion_takes_its_own_requests() {
         ("2.10", with("user_id", json!("mia")), 201),
         ("2.10", with("user_id", json!("sam")), 403),
         ("2.91", generated.clone(), 201),
+        ("2.91", json!({"keypair": {"name": "k", "type": "x509"}}), 201),
         ("2.92", generated, 400),
         ("2.91", key_pair("a@b"), 400),
         ("2.92", key_pair("a/b"), 400),

@@ -244,3 +244,76 @@ async fn a_guest_that_goes_off_by_itself_is_shown_so() {
     let server = fleet.server(&path).await;
     assert_eq!((&server["status"], &server["OS-EXT-STS:power_state"]), (&json!("SHUTOFF"), &json!(4)));
 }
+
+#[tokio::test]
+async fn names_are_looked_for_by_regular_expressions() {
+    let fleet = Fleet::new().await;
+    for name in ["a-web-1", "b-web-22", "c-db-3", "d.web"] {
+        let mut order = fleet.order();
+        order["server"]["name"] = json!(name);
+        order["server"]["networks"] = json!("none");
+        fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
+    }
+    let names = async |query: &str| -> Vec<String> {
+        let path = format!("/compute/v2.1/servers?sort_key=display_name&sort_dir=asc&{query}");
+        let listed = fleet.get(&fleet.member, &path).await.expect(200);
+        listed["servers"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for (pattern, expected) in [
+        ("^.*%5C-web%5C-[0-9]%2B$", vec!["a-web-1", "b-web-22"]),
+        ("[0-9]{2}", vec!["b-web-22"]),
+        ("^(a|c)", vec!["a-web-1", "c-db-3"]),
+        ("web", vec!["a-web-1", "b-web-22", "d.web"]),
+        ("d.web", vec!["d.web"]),
+    ] {
+        assert_eq!(names(&format!("name={pattern}")).await, expected, "{pattern}");
+    }
+    let first =
+        fleet.get(&fleet.member, "/compute/v2.1/servers?sort_key=display_name&sort_dir=asc&name=^[ab]-&limit=1");
+    let first = first.await.expect(200);
+    assert_eq!(first["servers"][0]["name"], "a-web-1");
+    let marker = first["servers"][0]["id"].as_str().unwrap();
+    assert_eq!(names(&format!("name=^[ab]-&limit=5&marker={marker}")).await, ["b-web-22"]);
+    for bad in ["(", "a{999}{999}", &"x".repeat(300).replace("xx", "x?")] {
+        fleet.get(&fleet.member, &format!("/compute/v2.1/servers?name={bad}")).await.expect(400);
+    }
+}
+
+#[tokio::test]
+async fn long_host_names_and_local_disks_are_taken() {
+    let fleet = Fleet::new().await;
+    let flavor = json!({"flavor": {
+        "id": "2", "name": "more", "ram": 64, "vcpus": 1, "disk": 1, "OS-FLV-EXT-DATA:ephemeral": 2, "swap": 64}});
+    fleet.ask(&fleet.admin, "POST /compute/v2.1/flavors", flavor).await.expect(200);
+    let ask = async |version: &str, field: &str, value: Value| {
+        let mut order = fleet.order();
+        order["server"]["flavorRef"] = json!("2");
+        order["server"][field] = value;
+        fleet.ask_in(&fleet.member, version, "POST /compute/v2.1/servers", order).await
+    };
+    let name = json!(format!("{}.{}.example.org", "a".repeat(63), "b".repeat(63)));
+    ask("2.93", "hostname", name.clone()).await.expect(400);
+    ask("2.94", "hostname", name).await.expect(202);
+    let image = json!({"source_type": "image", "destination_type": "local", "boot_index": 0, "uuid": fleet.image_id});
+    let swap = |size: Value| {
+        json!([image, {"source_type": "blank", "destination_type": "local", "guest_format": "swap", "boot_index": -1,
+            "volume_size": size}])
+    };
+    let blank =
+        |size: Value| json!([image, {"source_type": "blank", "destination_type": "local", "volume_size": size}]);
+    let mapping = "block_device_mapping_v2";
+    ask("2.90", mapping, swap(json!(64))).await.expect(202);
+    ask("2.90", mapping, swap(Value::Null)).await.expect(202);
+    ask("2.90", mapping, blank(json!(2))).await.expect(202);
+    for bad in [
+        swap(json!(65)),
+        swap(json!(1)),
+        blank(json!(3)),
+        json!([image, {"source_type": "blank", "destination_type": "volume", "volume_size": 1}]),
+        json!([image, {"source_type": "snapshot", "uuid": fleet.image_id, "destination_type": "volume"}]),
+        json!([image, {"source_type": "blank", "destination_type": "local", "boot_index": 1}]),
+    ] {
+        let refused = ask("2.90", mapping, bad.clone()).await;
+        assert_eq!(refused.status.as_u16(), 400, "{bad}: {}", refused.body);
+    }
+}

@@ -46,7 +46,6 @@ fn view(group: &SecurityGroup) -> View<'_> {
 }
 
 fn rule_view(rule: &SecurityRule) -> RuleView<'_> {
-    let prefix = rule.remote_ip_prefix.map(|prefix| prefix.to_string());
     RuleView {
         common: Common::nameless(&rule.standard),
         security_group_id: &rule.group_id,
@@ -55,8 +54,8 @@ fn rule_view(rule: &SecurityRule) -> RuleView<'_> {
         protocol: rule.protocol.as_deref(),
         port_range_min: rule.port_range_min,
         port_range_max: rule.port_range_max,
-        normalized_cidr: prefix.clone(),
-        remote_ip_prefix: prefix,
+        normalized_cidr: rule.remote_ip_prefix.map(|prefix| prefix.trunc().to_string()),
+        remote_ip_prefix: rule.remote_ip_prefix.map(|prefix| prefix.to_string()),
         remote_group_id: rule.remote_group_id.as_deref(),
         remote_address_group_id: None,
     }

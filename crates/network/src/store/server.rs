@@ -23,6 +23,11 @@ pub(crate) async fn of(on: impl Into<On<'_>>, server_ids: &[String]) -> Result<V
     Ok(rows)
 }
 
+/// Those of the ports that servers have.
+pub(crate) async fn of_ports(on: impl Into<On<'_>>, port_ids: &[String]) -> Result<Vec<Row>> {
+    by_ids(on.into(), "network_server_ports", "port_id", port_ids).await
+}
+
 pub(crate) async fn add(tx: &mut Tx, row: &Row) -> Result<()> {
     sql("INSERT INTO network_server_ports (server_id, position, port_id, made, tag) VALUES ($1, $2, $3, $4, $5)")
         .bind(&row.server_id)

@@ -1,4 +1,4 @@
-use super::super::{Node, Request};
+use super::super::{Config, Node, Request};
 use super::Filter;
 
 /// The node's agent reports, and nobody disabled it.
@@ -9,7 +9,11 @@ impl Filter for ComputeUp {
         "ComputeFilter"
     }
 
-    fn passes(&self, node: &Node, _: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, _: &Request, _: &Config) -> bool {
         node.alive && node.enabled
     }
 }

@@ -1,4 +1,4 @@
-use super::super::{Node, Request};
+use super::super::{Config, Node, Request};
 use super::Filter;
 
 /// The node can run what the image is made for.
@@ -9,7 +9,7 @@ impl Filter for ImageProperties {
         "ImagePropertiesFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         let wanted = |names: [&str; 2]| names.iter().find_map(|name| request.image_properties.get(*name));
         let architecture = wanted(["hw_architecture", "architecture"])
             .is_none_or(|asked| canonical(asked) == canonical(&node.architecture));

@@ -1,4 +1,4 @@
-use super::super::{Node, Request};
+use super::super::{Config, Node, Request};
 use super::Filter;
 
 /// Enough virtual CPUs are left.
@@ -9,7 +9,11 @@ impl Filter for Core {
         "CoreFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         request.vcpus <= node.vcpus.free()
     }
 
@@ -26,7 +30,11 @@ impl Filter for Ram {
         "RamFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         request.memory_mb <= node.memory_mb.free()
     }
 
@@ -43,7 +51,11 @@ impl Filter for Disk {
         "DiskFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         request.disk_gb <= node.disk_gb.free()
     }
 

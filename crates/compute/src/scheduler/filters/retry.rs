@@ -1,4 +1,4 @@
-use super::super::{Node, Request};
+use super::super::{Config, Node, Request};
 use super::Filter;
 
 /// The node did not fail this server before.
@@ -9,7 +9,11 @@ impl Filter for Retry {
         "RetryFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         !request.excluded.contains(&node.host)
     }
 }

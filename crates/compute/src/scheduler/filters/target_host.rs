@@ -1,4 +1,4 @@
-use super::super::{Node, Request};
+use super::super::{Config, Node, Request};
 use super::Filter;
 
 /// The node is the one that was asked for.
@@ -9,7 +9,11 @@ impl Filter for TargetHost {
         "TargetHostFilter"
     }
 
-    fn passes(&self, node: &Node, request: &Request) -> bool {
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         request.host.is_empty() || node.host == request.host
     }
 

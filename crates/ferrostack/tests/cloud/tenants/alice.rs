@@ -344,6 +344,10 @@ impl Alice {
         let request = actions["instanceActions"][0]["request_id"].as_str().unwrap_or_default().to_owned();
         let ports = member.get(&format!("/network/v2.0/ports?device_id={server}")).await.unwrap();
         let latest = self.cloud.admin.clone().with_header("openstack-api-version", "compute latest").unwrap();
+        let body = json!({"server_group": {"name": "alice's", "policies": ["affinity"]}});
+        let server_group = id(&self.make(200, &format!("{v2}/os-server-groups"), body).await["server_group"]);
+        let body = json!({"aggregate": {"name": "alice's"}});
+        let aggregate = self.admin(200, &format!("{v2}/os-aggregates"), body).await;
         let nodes = latest.get(&format!("{v2}/os-hypervisors")).await.unwrap();
         let services = latest.get(&format!("{v2}/os-services?binary=nova-compute")).await.unwrap();
         for (name, value) in [
@@ -354,6 +358,9 @@ impl Alice {
             ("server_port", id(&ports["ports"][0])),
             ("request", request),
             ("hypervisor", id(&nodes["hypervisors"][0])),
+            ("node", nodes["hypervisors"][0]["hypervisor_hostname"].as_str().unwrap_or_default().to_owned()),
+            ("aggregate", aggregate["aggregate"]["id"].to_string()),
+            ("server_group", server_group),
             ("service", id(&services["services"][0])),
         ] {
             self.set(name, value);

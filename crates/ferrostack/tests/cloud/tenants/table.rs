@@ -4,12 +4,14 @@ use super::delegation;
 use super::row::Access::{Anyone, Own, Refused};
 use super::row::Row;
 
+pub use super::compute::compute;
+
 /// `POST` of a body.
 pub(super) fn post(path: &str, body: &str) -> Row {
     Row::new("POST", path, Refused).body(body)
 }
 
-fn put(path: &str, body: &str) -> Row {
+pub(super) fn put(path: &str, body: &str) -> Row {
     Row::new("PUT", path, Refused).body(body)
 }
 
@@ -27,7 +29,7 @@ pub(super) fn anyone(path: &str) -> Row {
 }
 
 /// `GET` of what readers of alice's project may read.
-fn own(path: &str) -> Row {
+pub(super) fn own(path: &str) -> Row {
     Row::new("GET", path, Own)
 }
 
@@ -431,117 +433,3 @@ pub fn network() -> Vec<Row> {
     ]);
     rows
 }
-
-pub fn compute() -> Vec<Row> {
-    let version = |row: Row, version| row.header("openstack-api-version", version);
-    let server = |rest: &str| format!("/servers/{{server}}{rest}");
-    let action =
-        |name: &str, body: &str| post(&server(&format!("/action ({name})")), &format!(r#"{{"{name}": {body}}}"#));
-    let quota = r#"{"quota_set": {"cores": 21}}"#;
-    let access = |name: &str| {
-        post(
-            &format!("/flavors/{{private_flavor}}/action ({name})"),
-            &format!(r#"{{"{name}": {{"tenant": "{{bob}}"}}}}"#),
-        )
-    };
-    let new_server = |rest: &str| {
-        format!(r#"{{"server": {{"name": "cake", "imageRef": "{{image}}", "flavorRef": "{{flavor}}", {rest}}}}}"#)
-    };
-    let mut rows = vec![
-        anyone("").open().without_token(),
-        anyone("/flavors").open(),
-        anyone("/flavors/detail"),
-        anyone("/flavors/{flavor}"),
-        post("/flavors", r#"{"flavor": {"name": "cake", "ram": 64, "vcpus": 1, "disk": 1}}"#),
-        version(put("/flavors/{flavor}", r#"{"flavor": {"description": "cake"}}"#), "compute 2.55"),
-        access("addTenantAccess"),
-        admin("/flavors/{private_flavor}/os-flavor-access"),
-        access("removeTenantAccess"),
-        anyone("/flavors/{flavor}/os-extra_specs"),
-        anyone("/flavors/{flavor}/os-extra_specs/hw:boot_menu"),
-        post("/flavors/{flavor}/os-extra_specs", r#"{"extra_specs": {"quota:cpu_shares": "10"}}"#),
-        put("/flavors/{flavor}/os-extra_specs/hw:boot_menu", r#"{"hw:boot_menu": "false"}"#),
-        delete("/flavors/{flavor}/os-extra_specs/hw:boot_menu"),
-        version(admin("/os-keypairs").query("?user_id={user}"), "compute 2.10"),
-        anyone("/os-keypairs"),
-        version(post("/os-keypairs", r#"{"keypair": {"name": "cake", "user_id": "{user}"}}"#), "compute 2.10"),
-        admin("/os-keypairs/{keypair}").admin(404, "the administrator has no such key pair"),
-        version(admin("/os-keypairs/{keypair}").query("?user_id={user}"), "compute 2.10"),
-        own("/os-quota-sets/{project}"),
-        own("/os-quota-sets/{project}/detail"),
-        anyone("/os-quota-sets/{bob}/defaults"),
-        put("/os-quota-sets/{project}", quota),
-        delete("/os-quota-sets/{project}"),
-        admin("/os-quota-class-sets/default"),
-        put("/os-quota-class-sets/default", r#"{"quota_class_set": {"cores": 20}}"#),
-        anyone("/limits"),
-        admin("/limits").query("?tenant_id={project}").also(200, "a reader's own project"),
-        admin("/os-services"),
-        version(put("/os-services/{service}", r#"{"status": "enabled"}"#), "compute 2.53"),
-        admin("/os-hypervisors"),
-        admin("/os-hypervisors/detail"),
-        admin("/os-hypervisors/statistics"),
-        version(admin("/os-hypervisors/{hypervisor}"), "compute 2.53"),
-        version(admin("/os-hypervisors/{hypervisor}/uptime"), "compute 2.53"),
-        admin("/os-hypervisors/node/search"),
-        admin("/os-hypervisors/node/servers"),
-        anyone("/os-availability-zone"),
-        admin("/os-availability-zone/detail"),
-        admin("/os-aggregates"),
-        anyone("/extensions"),
-        anyone("/extensions/os-keypairs").open().also(404, "there need not be one of that name").admin(404, "the same"),
-        anyone("/servers"),
-        anyone("/servers/detail"),
-        anyone("/servers").query("?project_id={project}"),
-        admin("/servers").query("?all_tenants=1"),
-        admin("/servers/detail").query("?all_tenants=1"),
-        own(&server("")),
-        post("/servers", &new_server(r#""networks": [{"uuid": "{network}"}]"#)).also(400, "there is no such image"),
-        post("/servers", &new_server(r#""networks": [{"port": "{port}"}]"#)).also(400, "there is no such image"),
-        post("/servers", BOBS_SERVER_WITH_ALICES_KEY).also(400, "there is no such key").admin(400, "the same"),
-        put(&server(""), r#"{"server": {"name": "cake"}}"#),
-        action("os-getConsoleOutput", "{}"),
-        action("os-getVNCConsole", r#"{"type": "novnc"}"#),
-        action("os-getSerialConsole", r#"{"type": "serial"}"#),
-        version(
-            post(&server("/remote-consoles"), r#"{"remote_console": {"protocol": "vnc", "type": "novnc"}}"#),
-            "compute 2.6",
-        ),
-        own(&server("/metadata")),
-        own(&server("/metadata/colour")),
-        post(&server("/metadata"), r#"{"metadata": {"taste": "sweet"}}"#),
-        put(&server("/metadata/colour"), r#"{"meta": {"colour": "red"}}"#),
-        put(&server("/metadata"), r#"{"metadata": {"colour": "red"}}"#),
-        delete(&server("/metadata/colour")),
-    ];
-    let tags = [
-        own(&server("/tags")),
-        own(&server("/tags/blue")),
-        put(&server("/tags/red"), ""),
-        put(&server("/tags"), r#"{"tags": ["green"]}"#),
-        delete(&server("/tags/green")),
-        delete(&server("/tags")),
-    ];
-    rows.extend(tags.into_iter().map(|row| version(row, "compute 2.26")));
-    rows.extend([
-        own(&server("/os-instance-actions")),
-        own(&server("/os-instance-actions/{request}")),
-        own(&server("/os-interface")),
-        own(&server("/os-interface/{server_port}")),
-        own(&server("/ips")),
-        own(&server("/ips/alices")),
-        own(&server("/os-security-groups")),
-        action("os-stop", "null"),
-        action("os-start", "null").admin(409, "the server is still stopping"),
-        action("reboot", r#"{"type": "HARD"}"#).admin(409, "the server is still stopping"),
-        version(delete("/os-keypairs/{keypair}").query("?user_id={user}"), "compute 2.10"),
-        delete(&server("")),
-        delete("/flavors/{flavor}"),
-        version(delete("/os-services/{service}"), "compute 2.53").admin(409, "the node is in use"),
-    ]);
-    rows
-}
-
-/// A stranger may use all of it but the key.
-const BOBS_SERVER_WITH_ALICES_KEY: &str = r#"{"server": {"name": "cake", "imageRef": "{public_image}",
-    "flavorRef": "{flavor}", "networks": [{"uuid": "{bobs_network}"}], "key_name": "{keypair}"}}"#;

@@ -1,0 +1,36 @@
+//! What an operator may set, with Nova's names and defaults.
+
+use serde::Deserialize;
+
+use crate::scheduler;
+
+/// The section `[compute]` of the configuration file.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The availability zone of nodes that no aggregate puts into another.
+    pub default_availability_zone: String,
+    /// How many virtual CPUs one real one carries; aggregates may say otherwise.
+    pub cpu_allocation_ratio: f64,
+    /// How much memory is given out for each MiB there is; aggregates may say otherwise.
+    pub ram_allocation_ratio: f64,
+    /// How much disk is given out for each GiB there is; aggregates may say otherwise.
+    pub disk_allocation_ratio: f64,
+    /// Memory in MiB that each node keeps for itself.
+    pub reserved_host_memory_mb: u64,
+    /// How nodes are chosen.
+    pub scheduler: scheduler::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            default_availability_zone: "nova".to_owned(),
+            cpu_allocation_ratio: 16.0,
+            ram_allocation_ratio: 1.5,
+            disk_allocation_ratio: 1.0,
+            reserved_host_memory_mb: 512,
+            scheduler: scheduler::Config::default(),
+        }
+    }
+}

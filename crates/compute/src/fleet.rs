@@ -1,0 +1,119 @@
+//! All nodes in memory: a copy of the tables that is brought up to date, by what changed since, before each use. So
+//! choosing a node costs the same however many there are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError};
+
+use ::api::Result;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::Compute;
+use crate::nodes::Node;
+use crate::scheduler::Numa;
+use crate::store::fleet as store;
+
+/// How old what is known of the nodes' last reports may be. A node counts as up for much longer.
+const SEEN_AGE: SignedDuration = SignedDuration::from_secs(1);
+
+/// A node, and what its row says in other words.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) node: Node,
+    pub(crate) architecture: String,
+    pub(crate) traits: Arc<BTreeSet<String>>,
+    pub(crate) numa: Option<Numa>,
+}
+
+/// The nodes as of a revision.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fleet {
+    revision: store::Revision,
+    nodes: HashMap<String, Arc<Known>>,
+    /// The ids of the nodes, by host.
+    ids: HashMap<String, String>,
+    /// When each node was heard of last.
+    seen: HashMap<String, Timestamp>,
+    /// When that was looked up.
+    seen_read: Timestamp,
+}
+
+impl Fleet {
+    pub(crate) fn get(&self, id: &str) -> Option<&Arc<Known>> {
+        self.nodes.get(id)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
+        self.nodes.values()
+    }
+
+    pub(crate) fn of_host(&self, host: &str) -> Option<&Arc<Known>> {
+        self.nodes.get(self.ids.get(host)?)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// When the node was heard of last.
+    fn seen_at(&self, node: &Node) -> Timestamp {
+        self.seen.get(&node.host).copied().unwrap_or(node.seen_at).max(node.seen_at)
+    }
+}
+
+impl Compute {
+    /// Whether the node's agent reported lately and no administrator says that it is down.
+    pub(crate) fn known_is_up(&self, fleet: &Fleet, known: &Known) -> bool {
+        !known.node.forced_down && self.is_fresh(fleet.seen_at(&known.node))
+    }
+
+    /// All nodes as they are now. Costs one tiny query, and reading what changed since the last time.
+    pub(crate) async fn fleet(&self) -> Result<Arc<Fleet>> {
+        let now = self.runtime().clock.now();
+        let known = Arc::clone(&self.0.fleet.lock().unwrap_or_else(PoisonError::into_inner));
+        let revision = store::revision(self.db()).await?;
+        let stale = now.duration_since(known.seen_read).abs() >= SEEN_AGE;
+        if known.revision == revision && !stale {
+            return Ok(known);
+        }
+        let whole = known.revision.deleted != revision.deleted;
+        let since = if whole { 0 } else { known.revision.changed };
+        let seen_since = known.seen.values().max().copied().unwrap_or(Timestamp::UNIX_EPOCH);
+        drop(known);
+        let nodes =
+            if whole || since != revision.changed { store::nodes_since(self.db(), since).await? } else { Vec::new() };
+        let seen = if stale { store::seen_since(self.db(), seen_since).await? } else { Vec::new() };
+        let mut kept = self.0.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let fleet = Arc::make_mut(&mut kept);
+        // Others may have brought it further meanwhile; what they read is newer than this.
+        if fleet.revision < revision {
+            if whole {
+                fleet.nodes.clear();
+                fleet.ids.clear();
+            }
+            for node in nodes {
+                fleet.ids.insert(node.host.clone(), node.id.clone());
+                fleet.nodes.insert(node.id.clone(), Arc::new(known_of(node)));
+            }
+            fleet.revision = revision;
+        }
+        for store::Seen { host, seen_at } in seen {
+            fleet.seen.insert(host, seen_at);
+        }
+        if stale {
+            fleet.seen_read = now;
+        }
+        Ok(Arc::clone(&kept))
+    }
+}
+
+fn known_of(node: Node) -> Known {
+    let info: Value = serde_json::from_str(&node.cpu_info).unwrap_or(Value::Null);
+    let cells = info["topology"]["cells"].as_i64().filter(|cells| *cells > 0);
+    Known {
+        architecture: info["arch"].as_str().unwrap_or_default().to_owned(),
+        traits: Arc::new(node.traits.0.iter().cloned().collect()),
+        numa: cells.map(|cells| Numa { cells, cpus: node.vcpus / cells, memory_mb: node.memory_mb / cells }),
+        node,
+    }
+}

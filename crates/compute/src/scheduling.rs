@@ -1,0 +1,319 @@
+//! Choosing a node for a server and claiming what it takes there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ::api::Result;
+use ipnet::IpNet;
+use placement::{Candidate, CandidateRequest, Claim, Group, Stock, Summary};
+use serde_json::{Map, Value};
+
+use crate::aggregates::Aggregates;
+use crate::fleet::{Fleet, Known};
+use crate::scheduler::{self, Capacity, Node, Refusal, Request};
+use crate::server::Server;
+use crate::store::{fleet as store, servers};
+use crate::{Compute, nodes};
+
+/// What came of the search for a node.
+#[derive(Debug)]
+pub(crate) enum Choice {
+    /// This node is claimed.
+    Node { host: String },
+    /// None will do.
+    Refused(Box<Refusal>),
+    /// All that would do were taken at the same moment; another search may find others.
+    Raced,
+}
+
+/// What is counted of the servers for a choice.
+#[derive(Default)]
+struct Counts {
+    servers: BTreeMap<String, i64>,
+    io_ops: BTreeMap<String, i64>,
+}
+
+impl Compute {
+    /// Whether any node reported ever.
+    pub(crate) async fn has_nodes(&self) -> Result<bool> {
+        Ok(!self.fleet().await?.is_empty())
+    }
+
+    /// Finds the best node for a server that has none, without the excluded ones, and claims it.
+    pub(crate) async fn node_choose(&self, server: &Server, excluded: &[String]) -> Result<Choice> {
+        let (fleet, aggregates) = (self.fleet().await?, self.aggregates().await?);
+        let wanted = wanted(server);
+        let request = self.request(server, &wanted, excluded).await?;
+        let config = &self.options().config.scheduler;
+        let mut search = CandidateRequest::unnamed(narrowed(wanted.clone(), &request, &fleet));
+        search.limit = Some(config.max_candidates);
+        // Each search begins somewhere else, so that those that go on at the same time see different nodes.
+        search.start = Some(self.runtime().ids.uuid());
+        let mut seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
+        let mut best = scheduler::select(&seen, &request, config);
+        if best.is_err() && seen.len() >= config.max_candidates {
+            search.limit = None;
+            seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
+            best = scheduler::select(&seen, &request, config);
+        }
+        match best {
+            Ok(best) => self.nodes_claim(server, &best, &wanted.resources).await,
+            Err(_) => self.refusal(&fleet, &aggregates, &request).await,
+        }
+    }
+
+    /// Claims the first of the nodes that can still be had.
+    async fn nodes_claim(&self, server: &Server, best: &[&Node], resources: &BTreeMap<String, i64>) -> Result<Choice> {
+        let placement = &self.0.deps.placement;
+        let mut group = None::<scheduler::Group>;
+        for node in best {
+            // What another claim showed of the group spares claims that cannot succeed.
+            if group.as_ref().is_some_and(|group| !group.allows(&node.host)) {
+                continue;
+            }
+            if !placement.allocations_claim(&claim(server, &node.id, resources.clone())).await? {
+                continue;
+            }
+            match self.host_claim(server, node).await? {
+                None => return Ok(Choice::Node { host: node.host.clone() }),
+                Some(seen) => {
+                    placement.allocations_release(&server.id).await?;
+                    group = Some(seen);
+                }
+            }
+        }
+        Ok(Choice::Raced)
+    }
+
+    /// Writes that the server is on the node, unless its group forbids it: then the group comes back as it is now. The
+    /// members are counted and the node is written in one transaction that no other of the group's can overtake.
+    async fn host_claim(&self, server: &Server, node: &Node) -> Result<Option<scheduler::Group>> {
+        let mut tx = self.db().begin().await?;
+        if let Some(group) = self.group_claim(&mut tx, &server.id).await?
+            && !group.allows(&node.host)
+        {
+            return Ok(Some(group));
+        }
+        servers::host_set(&mut tx, &server.id, &node.host, &node.zone, self.runtime().clock.now()).await?;
+        tx.commit().await?;
+        Ok(None)
+    }
+
+    /// Why no node will do: all nodes are looked at, also those without room.
+    async fn refusal(&self, fleet: &Fleet, aggregates: &Aggregates, request: &Request) -> Result<Choice> {
+        let ids: Vec<String> = fleet.all().map(|known| known.node.id.clone()).collect();
+        let summaries = self.0.deps.placement.provider_summaries(&ids).await?;
+        let summaries: BTreeMap<&str, &Arc<Summary>> =
+            summaries.iter().map(|summary| (summary.provider.id.as_str(), summary)).collect();
+        let hosts: Vec<&str> = fleet.all().map(|known| known.node.host.as_str()).collect();
+        let counts = self.counts(&hosts).await?;
+        let mut all: Vec<Node> = fleet
+            .all()
+            .map(|known| {
+                let summary = summaries.get(known.node.id.as_str()).map(|summary| Arc::clone(summary));
+                self.seen(fleet, aggregates, &counts, known, summary)
+            })
+            .collect();
+        all.sort_unstable_by(|one, other| one.host.cmp(&other.host));
+        Ok(match scheduler::select(&all, request, &self.options().config.scheduler) {
+            Err(refusal) => Choice::Refused(refusal),
+            // The nodes changed while one was chosen.
+            Ok(_) => Choice::Raced,
+        })
+    }
+
+    /// The nodes that placement finds, as the scheduler sees them.
+    async fn candidates_seen(
+        &self,
+        fleet: &Fleet,
+        aggregates: &Aggregates,
+        search: &CandidateRequest,
+    ) -> Result<Vec<Node>> {
+        let candidates = self.0.deps.placement.candidates(search).await?;
+        let mut found: Vec<(&Arc<Known>, Arc<Summary>)> = Vec::with_capacity(candidates.len());
+        for Candidate { root, .. } in candidates {
+            // One node may be a candidate in several ways.
+            if let Some(known) = fleet.get(&root.provider.id)
+                && found.last().is_none_or(|(last, _)| last.node.id != known.node.id)
+            {
+                found.push((known, root));
+            }
+        }
+        let hosts: Vec<&str> = found.iter().map(|(known, _)| known.node.host.as_str()).collect();
+        let counts = self.counts(&hosts).await?;
+        Ok(found.into_iter().map(|(known, root)| self.seen(fleet, aggregates, &counts, known, Some(root))).collect())
+    }
+
+    /// Counts servers where a filter or weigher looks at it.
+    async fn counts(&self, hosts: &[&str]) -> Result<Counts> {
+        let config = &self.options().config.scheduler;
+        let mut counts = Counts::default();
+        let asks = |names: &[&str]| names.iter().any(|name| config.has_filter(name) || config.has_weigher(name));
+        if asks(&["NumInstancesFilter", "AggregateNumInstancesFilter", "JsonFilter"]) {
+            counts.servers = store::servers_by_host(self.db(), hosts).await?;
+        }
+        if asks(&["IoOpsFilter", "AggregateIoOpsFilter", "JsonFilter", "IoOpsWeigher"]) {
+            counts.io_ops = store::busy_by_host(self.db()).await?;
+        }
+        Ok(counts)
+    }
+
+    fn seen(
+        &self,
+        fleet: &Fleet,
+        aggregates: &Aggregates,
+        counts: &Counts,
+        known: &Known,
+        summary: Option<Arc<Summary>>,
+    ) -> Node {
+        let nodes::Node { id, host, address, hypervisor_type, .. } = &known.node;
+        let capacity = |class: &str| {
+            let Stock { capacity, used, .. } = summary.as_ref()?.resources.get(class).copied()?;
+            Some(Capacity { total: capacity, used })
+        };
+        Node {
+            zone: self.zone_of(aggregates, host),
+            alive: self.known_is_up(fleet, known),
+            enabled: !known.node.disabled,
+            hypervisor_version: known.node.hypervisor_version,
+            architecture: known.architecture.clone(),
+            traits: Arc::clone(&known.traits),
+            vcpus: capacity("VCPU").unwrap_or_default(),
+            memory_mb: capacity("MEMORY_MB").unwrap_or_default(),
+            disk_gb: capacity("DISK_GB").unwrap_or_default(),
+            numa: known.numa,
+            aggregates: aggregates.of(host).cloned().collect(),
+            servers: counts.servers.get(host).copied().unwrap_or(0),
+            io_ops: counts.io_ops.get(host).copied().unwrap_or(0),
+            build_failures: known.node.failed_builds,
+            metrics: metrics(&known.node),
+            id: id.clone(),
+            host: host.clone(),
+            address: address.clone(),
+            hypervisor_type: hypervisor_type.clone(),
+            summary,
+        }
+    }
+
+    async fn request(&self, server: &Server, wanted: &Group, excluded: &[String]) -> Result<Request> {
+        let hints = &server.scheduler_hints.0;
+        let (same, different) = (texts(hints, "same_host"), texts(hints, "different_host"));
+        let mut hosts = BTreeMap::new();
+        if !same.is_empty() || !different.is_empty() {
+            hosts = servers::hosts_of(self.db(), &[same.clone(), different.clone()].concat()).await?;
+            hosts.retain(|_, host| !host.is_empty());
+        }
+        let of = |ids: &[String]| ids.iter().filter_map(|id| hosts.get(id).cloned()).collect::<BTreeSet<String>>();
+        let amount = |class: &str| wanted.resources.get(class).copied().unwrap_or(0);
+        Ok(Request {
+            zone: server.asked_zone.clone(),
+            host: server.asked_host.clone(),
+            excluded: excluded.to_vec(),
+            project_id: server.project_id.clone(),
+            flavor: server.flavor.0.name.clone(),
+            image_properties: server.image.0.properties.clone(),
+            extra_specs: server.flavor.0.extra_specs.clone(),
+            vcpus: amount("VCPU"),
+            memory_mb: amount("MEMORY_MB"),
+            disk_gb: amount("DISK_GB"),
+            required_traits: wanted.required.iter().flatten().cloned().collect(),
+            forbidden_traits: wanted.forbidden.iter().cloned().collect(),
+            group: if hints.contains_key("group") { self.group_seen(&server.id).await? } else { None },
+            same_hosts: (!same.is_empty()).then(|| of(&same)),
+            different_hosts: of(&different),
+            near: near(hints),
+            query: query(hints),
+        })
+    }
+}
+
+/// What the node measures, by the names of the metrics weigher.
+#[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
+fn metrics(node: &nodes::Node) -> BTreeMap<&'static str, f64> {
+    let percent = |part: i64, of: i64| (of > 0).then(|| 100.0 * part as f64 / of as f64);
+    [
+        ("memory.percent", percent(node.memory_used_mb, node.memory_mb)),
+        ("disk.percent", percent(node.disk_gb - node.disk_free_gb, node.disk_gb)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
+}
+
+/// A hint that is one text or a list of them.
+fn texts(hints: &Map<String, Value>, name: &str) -> Vec<String> {
+    match hints.get(name) {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Array(texts)) => texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The range of addresses that the hints name.
+fn near(hints: &Map<String, Value>) -> Option<IpNet> {
+    let address = texts(hints, "build_near_host_ip").into_iter().next()?;
+    let length = hints.get("cidr").and_then(Value::as_str).unwrap_or("/24");
+    format!("{address}{length}").parse().ok()
+}
+
+/// The condition of the hints, which may be JSON in a text.
+fn query(hints: &Map<String, Value>) -> Option<Value> {
+    match hints.get("query")? {
+        Value::String(text) => Some(serde_json::from_str(text).unwrap_or(Value::Null)),
+        Value::Array(texts) if texts.len() == 1 => match texts.first() {
+            Some(Value::String(text)) => Some(serde_json::from_str(text).unwrap_or(Value::Null)),
+            _ => Some(Value::Array(texts.clone())),
+        },
+        other => Some(other.clone()),
+    }
+}
+
+/// The same search where only one node can be meant.
+fn narrowed(mut wanted: Group, request: &Request, fleet: &Fleet) -> Group {
+    let bound = request.group.as_ref().filter(|group| group.policy == scheduler::Policy::Affinity);
+    let only = bound.filter(|group| group.hosts.len() == 1).and_then(|group| group.hosts.keys().next());
+    let host = Some(&request.host).filter(|host| !host.is_empty()).or(only);
+    if let Some(known) = host.and_then(|host| fleet.of_host(host)) {
+        wanted.in_tree = Some(known.node.id.clone());
+    }
+    wanted
+}
+
+/// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits.
+fn wanted(server: &Server) -> Group {
+    let flavor = &server.flavor.0;
+    let mut resources = BTreeMap::from([
+        ("VCPU".to_owned(), flavor.vcpus),
+        ("MEMORY_MB".to_owned(), flavor.memory_mb),
+        ("DISK_GB".to_owned(), flavor.disk_gb()),
+    ]);
+    let mut group = Group::default();
+    for (key, value) in &flavor.extra_specs {
+        if let Some(class) = key.strip_prefix("resources:") {
+            resources.insert(class.to_owned(), value.parse().unwrap_or(0));
+        } else if let Some(name) = key.strip_prefix("trait:") {
+            match value.as_str() {
+                "required" => group.required.push(BTreeSet::from([name.to_owned()])),
+                "forbidden" => drop(group.forbidden.insert(name.to_owned())),
+                _ => {}
+            }
+        }
+    }
+    for (key, value) in &server.image.0.properties {
+        if let (Some(name), "required") = (key.strip_prefix("trait:"), value.as_str()) {
+            group.required.push(BTreeSet::from([name.to_owned()]));
+        }
+    }
+    resources.retain(|_, amount| *amount > 0);
+    Group { resources, ..group }
+}
+
+fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -> Claim {
+    Claim {
+        consumer_id: server.id.clone(),
+        project_id: server.project_id.clone(),
+        user_id: server.user_id.clone(),
+        consumer_type: Some("INSTANCE".to_owned()),
+        allocations: BTreeMap::from([(provider_id.to_owned(), resources)]),
+    }
+}
