@@ -130,7 +130,13 @@ async fn password_change(
 
 async fn project_list(call: Call, Path(id): Path<String>, list: Listing) -> Result<Json<Value>> {
     allowed(&call, "identity:list_user_projects", &id).await?;
-    let found = call.identity.project_list_of_user(&id, false).await?;
+    let mut found = call.identity.project_list_of_user(&id, false).await?;
+    let (name, domain_id, enabled) = (list.query.get("name"), list.query.get("domain_id"), list.query.flag("enabled")?);
+    found.retain(|project| {
+        name.is_none_or(|name| project.name == name)
+            && domain_id.is_none_or(|id| project.domain_id == id)
+            && enabled.is_none_or(|enabled| project.enabled == enabled)
+    });
     let found = list.behind_marker(found, |project| &project.id);
     projects::answer(&call, &list, found).await
 }
