@@ -75,7 +75,8 @@ impl Identity {
         let mut tx = self.0.db.begin().await?;
         let now = self.0.runtime.clock.now();
         let count = store::failure_count(&mut tx, id, now, most.into(), self.lock_start()).await?;
-        if count == Some(most.into()) {
+        let ignored = account.is_some_and(|account| is_set(&account.options.0, "ignore_lockout_failure_attempts"));
+        if count == Some(most.into()) && !ignored {
             let details = &[("reason", "too many wrong passwords")];
             self.record(&mut tx, &Change { details, ..Change::new(Action::Locked, "user", id) }).await?;
         }

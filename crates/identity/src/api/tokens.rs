@@ -163,9 +163,9 @@ async fn token_check(State(identity): State<Identity>, query: Query, subject: Su
     Ok(headers(text).into_response())
 }
 
-async fn token_revoke(State(identity): State<Identity>, subject: Subject) -> Result<StatusCode> {
+async fn token_revoke(Anonymous(identity): Anonymous, subject: Subject) -> Result<StatusCode> {
     let (_, token) = subject.find(&identity, "identity:revoke_token", &Query::default()).await?;
-    identity.token_revoke(&token).await?;
+    identity.by_user(&subject.caller.token.user_id).token_revoke(&token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -145,6 +145,8 @@ async fn wrong_passwords_lock_an_account_on(cloud: &Cloud) {
     let login = async |password: &str| cloud.login(&user.name, password, Value::Null).await.status.as_u16();
     assert_eq!([login("wrong").await, login(PASSWORD).await], [401, 201]);
     assert_eq!([login("wrong").await, login("wrong").await, login(PASSWORD).await], [401, 401, 401]);
+    let events = cloud.identity.audit_list(Some(&user.id), None, jiff::Timestamp::MIN, 10).await.unwrap();
+    assert!(events.iter().any(|event| event["action"] == "locked.user"), "{events:?}");
     cloud.later(59);
     assert_eq!(login(PASSWORD).await, 401);
     cloud.later(2);
@@ -177,6 +179,14 @@ async fn passwords_end_and_are_changed_by_their_users() {
     assert_eq!(said["token"]["user"]["password_expires_at"], json!("2026-12-21T04:00:00.000000"));
     for (query, count) in [("lt:2026-12-22T00:00:00Z", 1), ("gt:2026-12-22T00:00:00Z", 0)] {
         let found = cloud.get(&admin, &format!("/v3/users?password_expires_at={query}")).await.expect(200);
+        assert_eq!(found["users"].as_array().unwrap().len(), count, "{query}");
+    }
+    let group = cloud.post(&admin, "/v3/groups", json!({"group": {"name": "g"}})).await.expect(201);
+    let members = format!("/v3/groups/{}/users", group["group"]["id"].as_str().unwrap());
+    cloud.put(&admin, &format!("{members}/{}", user.id)).await.expect(204);
+    cloud.put(&admin, &format!("{members}/{}", cloud.admin.user_id)).await.expect(204);
+    for (query, count) in [("lt:2026-12-22T00:00:00Z", 1), ("gt:2026-12-22T00:00:00Z", 0)] {
+        let found = cloud.get(&admin, &format!("{members}?password_expires_at={query}")).await.expect(200);
         assert_eq!(found["users"].as_array().unwrap().len(), count, "{query}");
     }
     cloud.get(&admin, "/v3/users?password_expires_at=soon").await.expect(400);

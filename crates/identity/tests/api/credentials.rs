@@ -186,6 +186,8 @@ pub async fn ended_tokens_are_listed_for_services_on(cloud: &Cloud) {
     cloud.get(&token, "/v3/OS-REVOKE/events").await.expect(403);
     let headers = [("x-auth-token", token.as_str()), ("x-subject-token", token.as_str())];
     cloud.send(Method::DELETE, "/v3/auth/tokens", &headers, None).await.expect(204);
+    let recorded = cloud.identity.audit_list(audit.as_str(), Some(&alice.id), jiff::Timestamp::MIN, 10).await.unwrap();
+    assert_eq!((recorded.len(), &recorded[0]["action"]), (1, &json!("deleted.token")));
     let admin = cloud.admin().await;
     let listed = cloud.get(&admin, "/v3/OS-REVOKE/events").await.expect(200);
     assert_eq!(listed["events"], json!([{"audit_id": audit, "issued_before": "2026-11-21T04:00:00.000000Z"}]));

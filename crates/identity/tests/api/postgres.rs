@@ -48,6 +48,7 @@ async fn all_of_it_works_over_postgresql() {
     tokens::tokens_survive_a_rotation_of_keys_on(&cloud().await).await;
     lists::names_are_found_by_a_part_on(&cloud().await).await;
     lists::lists_are_sorted_as_asked_and_pages_follow_on(&cloud().await).await;
+    lists::hostile_filters_find_nothing_and_break_nothing_on(&cloud().await).await;
     projects::what_is_immutable_stays_until_it_is_not_on(&cloud().await).await;
     projects::a_domain_is_a_project_too_on(&cloud().await).await;
     projects::parents_and_subtrees_show_what_the_caller_has_roles_on_on(&cloud().await).await;

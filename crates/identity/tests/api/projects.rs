@@ -98,6 +98,17 @@ pub async fn parents_and_subtrees_show_what_the_caller_has_roles_on_on(cloud: &C
     assert_eq!(seen("parents_as_list", "parents").await[0]["project"]["name"], "top");
     assert_eq!(seen("subtree_as_list", "subtree").await[0]["project"]["name"], "low");
     assert_eq!(seen("subtree_as_ids", "subtree").await, json!({&ids[2]: null}));
+    let service =
+        cloud.post(&admin, "/v3/services", json!({"service": {"type": "widgets", "name": "w"}})).await.expect(201);
+    let service = &service["service"]["id"];
+    let limit = json!({"service_id": service, "resource_name": "widget", "default_limit": 10});
+    cloud.post(&admin, "/v3/registered_limits", json!({"registered_limits": [limit]})).await.expect(201);
+    let limit = json!({"service_id": service, "resource_name": "widget", "resource_limit": 5, "project_id": ids[2]});
+    cloud.post(&admin, "/v3/limits", json!({"limits": [limit]})).await.expect(201);
+    let low = seen("subtree_as_list&include_limits", "subtree").await;
+    assert_eq!(low[0]["project"]["limits"][0]["resource_limit"], 5, "{low}");
+    assert_eq!(seen("parents_as_list&include_limits", "parents").await[0]["project"]["limits"], json!([]));
+    assert_eq!(seen("subtree_as_list", "subtree").await[0]["project"].get("limits"), None);
     let both = format!("/v3/projects/{}?parents_as_list&parents_as_ids", ids[1]);
     cloud.get(&admin, &both).await.expect(400);
 }

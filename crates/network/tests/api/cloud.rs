@@ -16,6 +16,7 @@ use tower::ServiceExt as _;
 
 pub struct Cloud {
     pub network: Network,
+    pub db: Db,
     pub admin: String,
     pub alice: String,
     pub bob: String,
@@ -27,13 +28,18 @@ pub struct Cloud {
 impl Cloud {
     /// One over SQLite, one over PostgreSQL.
     pub async fn on_each_engine() -> [Self; 2] {
+        Self::on_each_engine_with(|_| {}).await
+    }
+
+    /// The same, with other limits and rules of identity.
+    pub async fn on_each_engine_with(change: impl Fn(&mut identity::Config)) -> [Self; 2] {
         let dir = tempfile::tempdir().unwrap();
         let sqlite = db::Options::Sqlite(dir.path().join("test.db"));
         let postgres = db::Options::Postgres(db::testing::postgres_database().await);
-        [Self::over(sqlite, dir).await, Self::over(postgres, tempfile::tempdir().unwrap()).await]
+        [Self::over(sqlite, dir, &change).await, Self::over(postgres, tempfile::tempdir().unwrap(), &change).await]
     }
 
-    async fn over(database: db::Options, dir: tempfile::TempDir) -> Self {
+    async fn over(database: db::Options, dir: tempfile::TempDir, change: impl Fn(&mut identity::Config)) -> Self {
         let db = Db::open(&database).await.unwrap();
         let migrations: Vec<db::Migration> = identity::MIGRATIONS.iter().chain(network::MIGRATIONS).copied().collect();
         db.migrate(&migrations).await.unwrap();
@@ -41,6 +47,7 @@ impl Cloud {
         let runtime = Runtime::default();
         let mut options = identity::Options::new(dir.path().join("keys"));
         options.config.password_hash_rounds = 4;
+        change(&mut options.config);
         let identity = Identity::new(db.clone(), runtime.clone(), policy, options).unwrap();
         let wanted = Bootstrap {
             admin_password: "secret".to_owned(),
@@ -50,11 +57,13 @@ impl Cloud {
         };
         let made = identity.bootstrap(&wanted).await.unwrap();
         people(&db).await;
-        let network =
-            Network::new(db, runtime, identity.clone(), Backend::Fake, network::Options::default()).await.unwrap();
+        let network = Network::new(db.clone(), runtime, identity.clone(), Backend::Fake, network::Options::default())
+            .await
+            .unwrap();
         Self {
             router: network.router(),
             network,
+            db,
             admin: identity.token_for_user(&made.user_id, &made.project_id).await.unwrap(),
             alice: identity.token_for_user("alice", "a").await.unwrap(),
             bob: identity.token_for_user("bob", "b").await.unwrap(),

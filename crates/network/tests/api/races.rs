@@ -1,9 +1,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use db::{Db, sql};
 use serde_json::json;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, id};
 
 /// Sends `count` port creates at the same moment and counts the answers by status.
 async fn ports_at_once(cloud: &Arc<Cloud>, network: &str, count: usize) -> (Vec<String>, Vec<String>) {
@@ -66,5 +67,46 @@ async fn a_quota_is_used_up_exactly() {
         }
         let details = cloud.get(&cloud.alice, "/quotas/a/details.json").await;
         assert_eq!(details["quota"]["port"]["used"], 0);
+    }
+}
+
+/// What identity limits every domain to.
+async fn limit(db: &Db, resource: &str, limit: i64) {
+    let mut tx = db.begin().await.unwrap();
+    sql(
+        "INSERT INTO identity_services (id, kind, name, enabled, extra) VALUES ('n', 'network', 'neutron', TRUE, '{}')",
+    )
+    .execute(&mut tx)
+    .await
+    .unwrap();
+    sql("INSERT INTO identity_registered_limits (id, service_id, resource_name, default_limit) VALUES ($1, 'n', $1, $2)")
+        .bind(resource)
+        .bind(limit)
+        .execute(&mut tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_of_a_domain_use_up_its_limit_together() {
+    let strict = |config: &mut identity::Config| config.limit_model = identity::LimitModel::StrictTwoLevel;
+    for cloud in Cloud::on_each_engine_with(strict).await {
+        // One that is there before counting begins counts too.
+        cloud.make(&cloud.alice, "/networks", "network", json!({"name": "early"})).await;
+        limit(&cloud.db, "network", 5).await;
+        let tokens = [&cloud.alice, &cloud.bob].into_iter().cycle().take(12);
+        let calls = tokens.map(|token| cloud.call(token, "POST", "/networks", json!({"network": {"name": "n"}})));
+        let answers = futures_util::future::join_all(calls).await;
+        assert_eq!(answers.iter().filter(|(status, _)| status.as_u16() == 201).count(), 4, "{answers:?}");
+        let refused = answers.iter().find(|(status, _)| status.as_u16() != 201).unwrap();
+        assert_eq!((refused.0.as_u16(), &refused.1["NeutronError"]["type"]), (409, &json!("OverQuota")));
+        assert!(refused.1.to_string().contains("domain default may have 5 together"), "{}", refused.1);
+        let mine = &cloud.get(&cloud.bob, "/networks").await["networks"];
+        let mine = mine.as_array().unwrap().iter().find(|network| network["project_id"] == "b").map(id);
+        cloud.gone(&cloud.bob, &format!("/networks/{}", mine.unwrap())).await;
+        cloud.make(&cloud.alice, "/networks", "network", json!({"name": "again"})).await;
+        let again = cloud.refused(&cloud.alice, "POST", "/networks", json!({"network": {"name": "n"}})).await;
+        assert_eq!(again, (409, "OverQuota".to_owned()));
     }
 }
