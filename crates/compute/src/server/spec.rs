@@ -45,6 +45,7 @@ pub(crate) fn server_spec(
         config_drive: server.config_drive.then(|| documents.config_drive()),
         extra_specs: flavor.extra_specs.clone(),
         image_properties: server.image.0.properties.clone(),
+        rescue: None,
     }
 }
 

@@ -31,7 +31,20 @@ fn limit(call: &Call) -> Duration {
         Call::DisksCreate { .. } => 10 * 60,
         Call::ServerStop { grace_seconds, .. } => u64::from(*grace_seconds) + 60,
         Call::ServerStart { .. } | Call::ServerReboot { .. } => 5 * 60,
-        Call::ServerDelete { .. } | Call::PortsPlug { .. } => 2 * 60,
+        Call::ServerResume { .. } | Call::ServerSuspend { .. } => 10 * 60,
+        Call::DisksRebuild { .. } | Call::DisksResize { .. } | Call::DisksResizeRevert { .. } => 30 * 60,
+        Call::DiskUpload { .. } => 6 * 3600,
+        Call::ServerDelete { .. }
+        | Call::PortsPlug { .. }
+        | Call::PortAttach { .. }
+        | Call::PortDetach { .. }
+        | Call::DisksResizeConfirm { .. }
+        | Call::RescueEnd { .. } => 2 * 60,
+        Call::ServerPause { .. }
+        | Call::ServerUnpause { .. }
+        | Call::ServerCrashDump { .. }
+        | Call::ServerPassword { .. } => 60,
+        Call::ServerDiagnostics { .. } => 15,
         Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. } => 15,
     })
 }
