@@ -72,6 +72,10 @@ impl Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerFile {
     Root,
+    /// What the server boots from while it is rescued.
+    Rescue,
+    /// The root disk on its way to the image service.
+    Copy,
     Ephemeral,
     Swap,
     ConfigDrive,
@@ -81,9 +85,19 @@ pub(crate) enum ServerFile {
 }
 
 impl ServerFile {
+    /// QEMU's name of its format.
+    pub(crate) fn format(self) -> &'static str {
+        match self {
+            Self::Root | Self::Rescue | Self::Copy => "qcow2",
+            _ => "raw",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Root => "root.qcow2",
+            Self::Rescue => "rescue.qcow2",
+            Self::Copy => "copy.qcow2",
             Self::Ephemeral => "ephemeral.img",
             Self::Swap => "swap.img",
             Self::ConfigDrive => "config.iso",

@@ -17,6 +17,7 @@ mod agent;
 mod layout;
 mod locks;
 mod tools;
+mod wishes;
 
 pub use agent::{Agent, Drivers, Options};
 pub use layout::Layout;

@@ -19,7 +19,7 @@ use runtime::Runtime;
 
 use crate::Drivers;
 use crate::disks::{self, FileDisks};
-use crate::hypervisor::libvirt::{self, Libvirt, VirtType};
+use crate::hypervisor::libvirt::{self, CpuSet, Libvirt, VirtType};
 use crate::layout::Layout;
 use crate::ports::{self, OvsPorts};
 use children::Children;
@@ -47,6 +47,8 @@ pub struct Options {
     pub qemu_user: String,
     /// Whether to run OVN; without, the switch is on its own.
     pub ovn: bool,
+    /// The processors that are set aside for guests which want processors of their own.
+    pub dedicated_cpus: CpuSet,
 }
 
 impl Options {
@@ -59,6 +61,7 @@ impl Options {
             physical_network: "public".to_owned(),
             qemu_user: "libvirt-qemu".to_owned(),
             ovn: true,
+            dedicated_cpus: CpuSet::default(),
         }
     }
 }
@@ -116,11 +119,20 @@ impl Services {
         let layout = self.layout.clone();
         let disks =
             FileDisks::new(&disks::Options { layout: layout.clone(), qemu_user: self.options.qemu_user.clone() })?;
-        let uri = self.libvirt_uri.clone();
-        let hypervisor = Libvirt::new(libvirt::Options { uri, layout, virt_type, reboot_grace: REBOOT_GRACE });
+        let hypervisor = Libvirt::new(self.libvirt_options(virt_type));
         let namespace = Some(self.namespace.clone());
         let ports = OvsPorts::new(ports::Options { database: self.switch.clone(), namespace })?;
         Ok(Drivers { hypervisor: Arc::new(hypervisor), disks: Arc::new(disks), ports: Arc::new(ports) })
+    }
+
+    fn libvirt_options(&self, virt_type: VirtType) -> libvirt::Options {
+        libvirt::Options {
+            uri: self.libvirt_uri.clone(),
+            layout: self.layout.clone(),
+            virt_type,
+            reboot_grace: REBOOT_GRACE,
+            dedicated_cpus: self.options.dedicated_cpus.clone(),
+        }
     }
 
     /// The address of the switch's database.
@@ -178,14 +190,7 @@ impl Services {
 
     /// Switches all guests off, stops the daemons and removes the namespace: nothing is left running.
     pub async fn stop(&self) -> Result<()> {
-        let layout = self.layout.clone();
-        let options = libvirt::Options {
-            uri: self.libvirt_uri.clone(),
-            layout,
-            virt_type: VirtType::Qemu,
-            reboot_grace: REBOOT_GRACE,
-        };
-        if let Err(problem) = Libvirt::new(options).servers_off().await {
+        if let Err(problem) = Libvirt::new(self.libvirt_options(VirtType::Qemu)).servers_off().await {
             tracing::warn!(%problem, "guests may still run");
         }
         self.children.stop().await;

@@ -7,6 +7,11 @@ use async_trait::async_trait;
 pub use ovs::{Options, OvsPorts};
 use protocol::{Problem, ServerSpec};
 
+use crate::wishes::Wishes;
+
+/// The most queues of a network card: more than that the guest hardly uses.
+const QUEUES: u32 = 8;
+
 /// Plugs servers into the node's integration bridge. As with the hypervisor, every method may be called again.
 #[async_trait]
 pub trait Ports: Send + Sync {
@@ -18,4 +23,12 @@ pub trait Ports: Send + Sync {
 
     /// Has neither these taps nor any other tap of the server left.
     async fn ports_unplug(&self, server_id: &str, taps: &[String]) -> Result<(), Problem>;
+}
+
+/// How many queues the server's network cards have, and so their taps.
+pub(crate) fn queues(server: &ServerSpec) -> u32 {
+    let wishes = Wishes::new(server);
+    let wanted = wishes.flavor_flag("hw:vif_multiqueue_enabled") || wishes.image_flag("hw_vif_multiqueue_enabled");
+    let virtio = wishes.image("hw_vif_model").is_none_or(|model| model == "virtio");
+    if wanted && virtio { server.vcpus.clamp(1, QUEUES) } else { 1 }
 }

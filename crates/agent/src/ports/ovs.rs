@@ -47,13 +47,24 @@ impl OvsPorts {
         command
     }
 
-    async fn device_exists(&self, tap: &str) -> bool {
-        tools::run(self.ip().args(["link", "show", "dev", tap]), tools::SHORT).await.is_ok()
+    /// The tap, if it is there.
+    async fn tap(&self, tap: &str) -> Option<Tap> {
+        let shown = tools::run(self.ip().args(["-j", "-d", "link", "show", "dev", tap]), tools::SHORT).await.ok()?;
+        Some(Tap::parse(&shown))
     }
 
-    async fn tap_ensure(&self, tap: &str, mtu: u32) -> Result<(), Problem> {
-        if !self.device_exists(tap).await {
-            tools::run(self.ip().args(["tuntap", "add", "dev", tap, "mode", "tap"]), tools::SHORT).await?;
+    async fn tap_ensure(&self, tap: &str, mtu: u32, queues: u32) -> Result<(), Problem> {
+        let several = queues > 1;
+        let mut known = self.tap(tap).await;
+        // A tap is made for one queue or for several. One that a guest has open stays until the guest is off.
+        if known.as_ref().is_some_and(|known| known.several_queues != several && !known.is_open) {
+            self.port_unplug(tap).await?;
+            known = None;
+        }
+        if known.is_none() {
+            let mut add = vec!["tuntap", "add", "dev", tap, "mode", "tap"];
+            add.extend(several.then_some("multi_queue"));
+            tools::run(self.ip().args(add), tools::SHORT).await?;
         }
         // The host has no business on the guest's network: no address of its own, so that it says nothing there.
         let set = ["link", "set", "dev", tap, "addrgenmode", "none", "mtu", &mtu.to_string(), "up"];
@@ -61,10 +72,29 @@ impl OvsPorts {
     }
 
     async fn tap_delete(&self, tap: &str) -> Result<(), Problem> {
-        if !self.device_exists(tap).await {
+        if self.tap(tap).await.is_none() {
             return Ok(());
         }
         tools::run(self.ip().args(["link", "delete", "dev", tap]), tools::SHORT).await.map(drop)
+    }
+}
+
+/// How a tap is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tap {
+    several_queues: bool,
+    is_open: bool,
+}
+
+impl Tap {
+    /// What `ip` says in JSON.
+    fn parse(shown: &[u8]) -> Self {
+        let shown: serde_json::Value = serde_json::from_slice(shown).unwrap_or_default();
+        let flags = shown.pointer("/0/flags").and_then(serde_json::Value::as_array);
+        Self {
+            several_queues: shown.pointer("/0/linkinfo/info_data/multi_queue") == Some(&true.into()),
+            is_open: flags.is_some_and(|flags| flags.contains(&"LOWER_UP".into())),
+        }
     }
 }
 
@@ -73,7 +103,7 @@ impl Ports for OvsPorts {
     async fn ports_plug(&self, server: &ServerSpec) -> Result<(), Problem> {
         let switch = &self.0.switch;
         for port in &server.ports {
-            self.tap_ensure(&port.tap_name(), port.mtu).await?;
+            self.tap_ensure(&port.tap_name(), port.mtu, super::queues(server)).await?;
             switch.port_ensure(BRIDGE, &switch_port(server, port)).await.map_err(failed)?;
         }
         if !server.ports.is_empty() && !switch.settled().await.map_err(failed)? {
@@ -123,4 +153,17 @@ fn switch_port(server: &ServerSpec, port: &ServerPort) -> SwitchPort {
 
 fn failed(error: ovsdb::Error) -> Problem {
     Problem::Temporary(format!("Open vSwitch: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tap_is_read_from_what_ip_says() {
+        let closed = br#"[{"flags":["NO-CARRIER","UP"],"linkinfo":{"info_data":{"type":"tap","multi_queue":true}}}]"#;
+        assert_eq!(Tap::parse(closed), Tap { several_queues: true, is_open: false });
+        let open = br#"[{"flags":["UP","LOWER_UP"],"linkinfo":{"info_data":{"type":"tap","multi_queue":false}}}]"#;
+        assert_eq!(Tap::parse(open), Tap { several_queues: false, is_open: true });
+    }
 }

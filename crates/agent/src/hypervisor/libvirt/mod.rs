@@ -1,9 +1,15 @@
 //! Servers as domains of libvirt, run by QEMU.
 
 mod connection;
+mod cpu_set;
+mod define;
+mod domain;
 mod domain_xml;
 mod events;
+mod placement;
+mod traits;
 mod virt_type;
+mod xml;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,15 +18,15 @@ use async_trait::async_trait;
 use protocol::{ConsoleKind, Diagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport, ServerSpec};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
-use virt::connect::Connect;
-use virt::domain::{Domain, DomainShutoffReason, DomainState, DomainStateReason};
-use virt::enumutil::Enum;
+use virt::domain::Domain;
 use virt::sys;
 
 use super::{Hypervisor, NodeInfo, lines_last};
 use crate::host::facts;
 use crate::layout::{Layout, ServerFile};
 use connection::{Connection, problem};
+pub use cpu_set::CpuSet;
+use domain::{destroy, domain_of, is_active, is_ours, power_state};
 pub use virt_type::VirtType;
 
 /// How often a guest that shuts down is looked at, beside libvirt's events.
@@ -41,6 +47,8 @@ pub struct Options {
     pub virt_type: VirtType,
     /// How long a guest may take to shut down in a soft reboot before it is forced.
     pub reboot_grace: Duration,
+    /// The host's processors that are for guests which want processors of their own, and for no others.
+    pub dedicated_cpus: CpuSet,
 }
 
 /// The hypervisor behind libvirt.
@@ -68,19 +76,18 @@ impl Libvirt {
 
     /// Has the domain defined as the server is given, and running.
     async fn define_start(&self, server: &ServerSpec) -> Result<(), Problem> {
-        let xml = domain_xml::domain_xml(server, self.options.virt_type, &self.options.layout)
-            .map_err(|error| Problem::Permanent(format!("the domain cannot be described: {error}")))?;
-        let id = server.id.clone();
+        let (options, server) = (self.options.clone(), server.clone());
         self.connection
             .run(move |connection| {
-                match domain_of(connection, &id) {
+                match domain_of(connection, &server.id) {
                     Ok(domain) if is_active(&domain)? => return Ok(()),
                     Ok(_) | Err(Problem::NotFound) => {}
                     Err(other) => return Err(other),
                 }
-                let define = |error| problem("libvirt refuses the domain", &error);
-                let domain = connection.define_domain_xml(&xml).map_err(define)?;
-                domain.create().map_err(|error| problem("the domain does not start", &error))
+                let domain = define::define(connection, &options, &server)?;
+                // What may be left of a suspended guest's memory does not fit a machine that is started anew.
+                let started = domain.create_with_flags(sys::VIR_DOMAIN_START_FORCE_BOOT);
+                started.map_err(|error| problem("the domain does not start", &error))
             })
             .await
     }
@@ -134,17 +141,18 @@ impl Libvirt {
 #[async_trait]
 impl Hypervisor for Libvirt {
     async fn info(&self) -> Result<NodeInfo, Problem> {
-        let (dir, virt_type) = (self.options.layout.dir().to_owned(), self.options.virt_type);
+        let options = self.options.clone();
         self.connection
             .run(move |connection| {
                 let version = connection.hyp_version().map_err(|error| problem("QEMU has no version", &error))?;
-                let facts = facts::read(&dir).map_err(|error| Problem::Temporary(format!("{error:#}")))?;
+                let facts =
+                    facts::read(options.layout.dir()).map_err(|error| Problem::Temporary(format!("{error:#}")))?;
                 Ok(NodeInfo {
                     hypervisor_type: "QEMU".to_owned(),
                     hypervisor_version: version.into(),
                     cpu_info: facts.cpu_info,
                     resources: facts.resources,
-                    traits: traits(virt_type, facts.cpu_traits),
+                    traits: traits::traits(connection, &options, facts.cpu_traits)?,
                     uptime_seconds: facts.uptime_seconds,
                 })
             })
@@ -274,54 +282,6 @@ fn unsupported<T>(what: &str) -> Result<T, Problem> {
     Err(Problem::Permanent(format!("{what} is not there yet")))
 }
 
-/// The domain of a server; one that is not ours is refused.
-fn domain_of(connection: &Connect, id: &str) -> Result<Domain, Problem> {
-    let looked = connection.lookup_domain_by_uuid_string(id);
-    let domain = looked.map_err(|error| problem("the domain cannot be looked up", &error))?;
-    if is_ours(&domain) {
-        return Ok(domain);
-    }
-    // Between look and look it may have been deleted.
-    match connection.lookup_domain_by_uuid_string(id) {
-        Ok(_) => Err(Problem::Permanent(format!("the domain {id} was not made by this cloud: it is left alone"))),
-        Err(error) => Err(problem("the domain cannot be looked up", &error)),
-    }
-}
-
-fn is_ours(domain: &Domain) -> bool {
-    domain.metadata(sys::VIR_DOMAIN_METADATA_ELEMENT as i32, Some(domain_xml::NAMESPACE), 0).is_ok()
-}
-
-fn is_active(domain: &Domain) -> Result<bool, Problem> {
-    domain.is_active().map_err(|error| problem("the domain's state cannot be read", &error))
-}
-
-fn destroy(domain: &Domain) -> Result<(), Problem> {
-    let destroyed = domain.destroy();
-    // It may be off already, or go off in this moment.
-    if is_active(domain)? {
-        destroyed.map_err(|error| problem("the domain cannot be switched off", &error))
-    } else {
-        Ok(())
-    }
-}
-
-fn power_state(domain: &Domain) -> Result<PowerState, Problem> {
-    let (state, reason) = domain.state().map_err(|error| problem("the domain's state cannot be read", &error))?;
-    let crashed = matches!(reason, Enum::Known(DomainStateReason::Shutoff(Enum::Known(DomainShutoffReason::Crashed))));
-    Ok(match state {
-        Enum::Known(DomainState::Running | DomainState::Blocked | DomainState::Shutdown) => PowerState::Running,
-        Enum::Known(DomainState::Paused) => PowerState::Paused,
-        Enum::Known(DomainState::Shutoff) if crashed => PowerState::Crashed,
-        Enum::Known(DomainState::Shutoff) => PowerState::Shutdown,
-        Enum::Known(DomainState::Crashed) => PowerState::Crashed,
-        Enum::Known(DomainState::PMSuspended) => PowerState::Suspended,
-        Enum::Known(DomainState::NoState) => PowerState::NoState,
-        // The call itself failed.
-        Enum::Unknown(_) => return Err(Problem::NotFound),
-    })
-}
-
 /// What the console's log has, the end of it if it is long.
 fn console_read(old: PathBuf, new: PathBuf) -> std::io::Result<String> {
     let mut tail = facts::file_tail(&new, CONSOLE_LIMIT)?;
@@ -330,21 +290,4 @@ fn console_read(old: PathBuf, new: PathBuf) -> std::io::Result<String> {
         tail = [facts::file_tail(&old, left)?, tail].concat();
     }
     Ok(String::from_utf8_lossy(&tail).into_owned())
-}
-
-fn traits(virt_type: VirtType, cpu_traits: Vec<String>) -> Vec<String> {
-    let always = [
-        "COMPUTE_NODE",
-        "COMPUTE_IMAGE_TYPE_QCOW2",
-        "COMPUTE_IMAGE_TYPE_RAW",
-        "COMPUTE_GRAPHICS_MODEL_VGA",
-        "COMPUTE_NET_VIF_MODEL_VIRTIO",
-        "COMPUTE_STORAGE_BUS_VIRTIO",
-    ];
-    let mut traits: Vec<String> = always.iter().map(|&name| name.to_owned()).collect();
-    // Emulated guests do not have the host's processor.
-    if virt_type == VirtType::Kvm {
-        traits.extend(cpu_traits);
-    }
-    traits
 }

@@ -1,0 +1,90 @@
+//! Shares, limits and places: of processors, memory, disks and network cards.
+
+use protocol::Problem;
+
+use super::super::placement::Placement;
+use super::super::xml::Element;
+use crate::wishes::{Wishes, refused};
+
+/// The shares of the processors, their limits, and where they run.
+pub(super) fn cpu_tune(wishes: &Wishes<'_>, placement: &Placement) -> Result<Option<Element>, Problem> {
+    let mut tune = Element::new("cputune");
+    for name in ["shares", "period"] {
+        if let Some(value) = wishes.flavor_number::<u64>(&format!("quota:cpu_{name}"))? {
+            tune = tune.child(Element::text(name, value));
+        }
+    }
+    if let Some(quota) = wishes.flavor_number::<i64>("quota:cpu_quota")? {
+        tune = tune.child(Element::text("quota", quota));
+    }
+    let pin = |(cpu, set): &(u32, _)| Element::new("vcpupin").with("vcpu", cpu).with("cpuset", set);
+    tune = tune.children(placement.pins.iter().map(pin));
+    let emulator = placement.emulator.as_ref().map(|set| Element::new("emulatorpin").with("cpuset", set));
+    tune = tune.children(emulator);
+    Ok((!tune.is_empty()).then_some(tune))
+}
+
+/// Which of the node's NUMA nodes the guest's memory is on.
+pub(super) fn numa_tune(placement: &Placement) -> Option<Element> {
+    if placement.cells.is_empty() {
+        return None;
+    }
+    let nodes: super::super::cpu_set::CpuSet = placement.cells.iter().copied().collect();
+    let strict = |name| Element::new(name).with("mode", "strict");
+    let each =
+        placement.cells.iter().enumerate().map(|(cell, node)| {
+            Element::new("memnode").with("cellid", cell).with("mode", "strict").with("nodeset", node)
+        });
+    Some(Element::new("numatune").child(strict("memory").with("nodeset", nodes)).children(each))
+}
+
+/// What the guest's memory is made of.
+pub(super) fn memory_backing(wishes: &Wishes<'_>, placement: &Placement) -> Result<Option<Element>, Problem> {
+    let mut backing = Element::new("memoryBacking");
+    if let Some(size) = placement.page_kib {
+        let page = Element::new("page").with("size", size).with("unit", "KiB");
+        backing = backing.child(Element::new("hugepages").child(page));
+    }
+    if wishes.agreed_flag("locked_memory")? == Some(true) {
+        backing = backing.child(Element::new("locked"));
+    }
+    Ok((!backing.is_empty()).then_some(backing))
+}
+
+/// The limits of each disk.
+pub(super) fn io_tune(wishes: &Wishes<'_>) -> Result<Option<Element>, Problem> {
+    let mut tune = Element::new("iotune");
+    for what in ["bytes", "iops"] {
+        let limit = |way: &str| wishes.flavor_number::<u64>(&format!("quota:disk_{way}_{what}_sec"));
+        let (total, read, write) = (limit("total")?, limit("read")?, limit("write")?);
+        if total.is_some_and(|total| total > 0) && (read.or(write).is_some_and(|one| one > 0)) {
+            return Err(refused(format!(
+                "the flavor has quota:disk_total_{what}_sec and one for reading or writing: it may have one kind only"
+            )));
+        }
+        for (way, value) in [("total", total), ("read", read), ("write", write)] {
+            tune = tune.children(value.map(|value| Element::text(&format!("{way}_{what}_sec"), value)));
+        }
+    }
+    Ok((!tune.is_empty()).then_some(tune))
+}
+
+/// The limits of each network card, in kB per second and kB.
+pub(super) fn bandwidth(wishes: &Wishes<'_>) -> Result<Option<Element>, Problem> {
+    let mut bandwidth = Element::new("bandwidth");
+    for way in ["inbound", "outbound"] {
+        let mut limits = Element::new(way);
+        for what in ["average", "peak", "burst"] {
+            if let Some(value) = wishes.flavor_number::<u64>(&format!("quota:vif_{way}_{what}"))? {
+                limits = limits.with(what, value);
+            }
+        }
+        if !limits.is_empty() && limits.get("average").is_none() {
+            return Err(refused(format!("quota:vif_{way}_peak and _burst need a quota:vif_{way}_average")));
+        }
+        if !limits.is_empty() {
+            bandwidth = bandwidth.child(limits);
+        }
+    }
+    Ok((!bandwidth.is_empty()).then_some(bandwidth))
+}
