@@ -34,9 +34,9 @@ struct Counts {
 }
 
 impl Compute {
-    /// Whether any node reported ever.
+    /// Whether any node reported ever and placement knows it.
     pub(crate) async fn has_nodes(&self) -> Result<bool> {
-        Ok(!self.fleet().await?.is_empty())
+        Ok(self.fleet().await?.all().any(|known| !known.node.told.is_empty()))
     }
 
     /// Finds the best node for a server that has none, without the excluded ones, and claims it.

@@ -136,7 +136,7 @@ fn while_stopping() -> Vec<Row> {
         ("unrescue", "null"),
         ("createImage", r#"{"name": "cake"}"#),
         ("createBackup", r#"{"name": "cake", "backup_type": "daily", "rotation": 1}"#),
-        ("resize", r#"{"flavorRef": "{other_flavor}"}"#),
+        ("resize", r#"{"flavorRef": "{private_flavor}"}"#),
         ("confirmResize", "null"),
         ("revertResize", "null"),
         ("shelve", "null"),
