@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use protocol::{Call, PowerState};
 use serde::{Deserialize, Serialize};
 
-use super::steps::{self, Before, OnServer, PowerOff, PowerOn};
+use super::steps::{self, Before, Begin, OnServer, PowerOff, PowerOn};
 use super::{failure, retry};
 use crate::server::{Flavor, Resized, Server};
 use crate::store::migrations::migration_status_set;
@@ -42,20 +42,49 @@ pub(crate) struct ServerResizeRevert {
     pub(crate) new: Flavor,
 }
 
-macro_rules! on_server {
-    ($($operation:ty),*) => {$(
-        impl OnServer for $operation {
-            fn server_id(&self) -> &str {
-                &self.server_id
-            }
+#[async_trait]
+impl OnServer for ServerResize {
+    fn server_id(&self) -> &str {
+        &self.server_id
+    }
 
-            fn before(&mut self) -> &mut Before {
-                &mut self.before
-            }
+    fn before(&mut self) -> &mut Before {
+        &mut self.before
+    }
+
+    async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
+        let server = super::server(compute, &self.server_id).await?;
+        let now = compute.runtime().clock.now();
+        let mut tx = compute.db().begin().await?;
+        // The status says whether this was done already: it changes in the same transaction.
+        if migration_status_set(&mut tx, &self.migration_id, "migrating", "error", now).await? {
+            let (identity, grown) = (&compute.0.deps.identity, above(&self.old, &self.new));
+            quota::release(&mut tx, identity, &server.project_id, &grown).await.map_err(retry)?;
         }
-    )*};
+        tx.commit().await?;
+        Ok(())
+    }
 }
-on_server!(ServerResize, ServerResizeConfirm, ServerResizeRevert);
+
+impl OnServer for ServerResizeConfirm {
+    fn server_id(&self) -> &str {
+        &self.server_id
+    }
+
+    fn before(&mut self) -> &mut Before {
+        &mut self.before
+    }
+}
+
+impl OnServer for ServerResizeRevert {
+    fn server_id(&self) -> &str {
+        &self.server_id
+    }
+
+    fn before(&mut self) -> &mut Before {
+        &mut self.before
+    }
+}
 
 impl Operation for ServerResize {
     const KIND: &'static str = "server_resize";
@@ -71,7 +100,7 @@ impl Operation for ServerResizeConfirm {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&steps::Begin, &Forget, &Claim, &Settle]
+        &[&Begin, &Forget, &Claim, &Settle]
     }
 }
 
@@ -80,7 +109,7 @@ impl Operation for ServerResizeRevert {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&steps::Begin, &Off, &Apply, &Back, &On, &Claim, &Settle]
+        &[&Begin, &Off, &Apply, &Back, &On, &Claim, &Settle]
     }
 }
 
@@ -93,34 +122,6 @@ pub(crate) fn above(base: &Flavor, other: &Flavor) -> Vec<(&'static str, i64)> {
 /// The server as it is in another size.
 fn sized(server: Server, flavor: &Flavor) -> Server {
     Server { flavor: db::Json(flavor.clone()), ..server }
-}
-
-/// Begins. Undone last, the quota is given back, the move counts as failed, and the server is what it was.
-struct Begin;
-
-#[async_trait]
-impl Step<ServerResize> for Begin {
-    fn name(&self) -> &'static str {
-        "begin"
-    }
-
-    async fn run(&self, _: &Compute, _: &mut ServerResize, _: &mut Progress) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn undo(&self, compute: &Compute, operation: &mut ServerResize, to: &mut Progress) -> Result<(), Failure> {
-        let server = super::server(compute, &operation.server_id).await?;
-        let now = compute.runtime().clock.now();
-        let mut tx = compute.db().begin().await?;
-        // The status says whether this was done already: it changes in the same transaction.
-        if migration_status_set(&mut tx, &operation.migration_id, "migrating", "error", now).await? {
-            let grown = above(&operation.old, &operation.new);
-            let identity = &compute.0.deps.identity;
-            quota::release(&mut tx, identity, &server.project_id, &grown).await.map_err(retry)?;
-        }
-        tx.commit().await?;
-        steps::restore(compute, operation, to, Change::default()).await
-    }
 }
 
 /// Holds what is needed on the node.

@@ -49,6 +49,7 @@ pub(crate) struct ServerUnshelve {
     pub(crate) image_id: String,
 }
 
+#[async_trait]
 impl OnServer for ServerShelve {
     fn server_id(&self) -> &str {
         &self.server_id
@@ -56,6 +57,11 @@ impl OnServer for ServerShelve {
 
     fn before(&mut self) -> &mut Before {
         &mut self.before
+    }
+
+    /// There is no such image then.
+    async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
+        compute.0.deps.image.image_discard(&self.image_id).await.map_err(retry)
     }
 }
 

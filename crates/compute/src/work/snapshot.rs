@@ -28,6 +28,7 @@ pub(crate) struct ServerSnapshot {
     pub(crate) backup: Option<(String, i64)>,
 }
 
+#[async_trait]
 impl OnServer for ServerSnapshot {
     fn server_id(&self) -> &str {
         &self.server_id
@@ -35,6 +36,11 @@ impl OnServer for ServerSnapshot {
 
     fn before(&mut self) -> &mut Before {
         &mut self.before
+    }
+
+    /// There is no such image then.
+    async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
+        compute.0.deps.image.image_discard(&self.image_id).await.map_err(retry)
     }
 }
 
@@ -66,7 +72,7 @@ impl Operation for ServerSnapshot {
     }
 }
 
-/// Has the node send the disk to the image. Undone, there is no such image.
+/// Has the node send the disk to the image.
 pub(super) struct Upload;
 
 #[async_trait]
@@ -95,10 +101,6 @@ impl<O: Uploads> Step<O> for Upload {
             quiesce: operation.quiesce(),
         };
         compute.ask_step(&server, &call, to).await.map(drop)
-    }
-
-    async fn undo(&self, compute: &Compute, operation: &mut O, _: &mut Progress) -> Result<(), Failure> {
-        compute.0.deps.image.image_discard(operation.image_id()).await.map_err(retry)
     }
 }
 

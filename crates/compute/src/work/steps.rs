@@ -42,12 +42,18 @@ impl Before {
 }
 
 /// An operation on a server that exists.
+#[async_trait]
 pub(crate) trait OnServer: Operation<Context = Compute> {
     /// The server's id.
     fn server_id(&self) -> &str;
 
     /// What the server was.
     fn before(&mut self) -> &mut Before;
+
+    /// Gives back what was taken when the operation was promised, when it failed. May be called again.
+    async fn give_back(&self, _: &Compute) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// Begins. Undone last, the server is what it was, or in ERROR when that cannot be; the fault says why.
@@ -64,28 +70,17 @@ impl<O: OnServer> Step<O> for Begin {
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut O, to: &mut Progress) -> Result<(), Failure> {
-        restore(compute, operation, to, Change::default()).await
+        operation.give_back(compute).await?;
+        let now = compute.runtime().clock.now();
+        let message = to.failure.clone().unwrap_or_else(|| "The operation failed.".to_owned());
+        let before = operation.before().clone();
+        let details = before.broken.clone().unwrap_or_default();
+        let fault = Fault { code: 500, message, details, created: now };
+        let vm_state = if before.broken.is_some() { state::ERROR } else { &before.vm_state };
+        let states =
+            Change { vm_state: Some(vm_state), task_state: Some(""), fault: Some(&fault), ..Change::default() };
+        change(compute, operation.server_id(), &states).await
     }
-}
-
-/// Gives the server its states back, with what else `change` says.
-pub(super) async fn restore<O: OnServer>(
-    compute: &Compute,
-    operation: &mut O,
-    to: &Progress,
-    change: Change<'_>,
-) -> Result<(), Failure> {
-    let now = compute.runtime().clock.now();
-    let message = to.failure.clone().unwrap_or_else(|| "The operation failed.".to_owned());
-    let before = operation.before().clone();
-    let details = before.broken.clone().unwrap_or_default();
-    let fault = Fault { code: 500, message, details, created: now };
-    let vm_state = if before.broken.is_some() { state::ERROR } else { &before.vm_state };
-    let change = Change { vm_state: Some(vm_state), task_state: Some(""), fault: Some(&fault), ..change };
-    let mut tx = compute.db().begin().await?;
-    state_change(&mut tx, operation.server_id(), None, &change, now).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Has the server off. Undone, it runs again if it did.
