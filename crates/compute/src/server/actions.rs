@@ -55,6 +55,9 @@ impl Compute {
         if power == Power::Restore {
             let identity = &self.0.deps.identity;
             quota::claim(&mut tx, identity, &server.project_id, &server.flavor.0.quota(1)).await?;
+            // From here on it counts, whatever comes.
+            let change = Change { vm_state: Some(state::STOPPED), ..Change::default() };
+            servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await?;
         }
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, ServerPower::new(&server.id, power)).await.map(drop)
     }

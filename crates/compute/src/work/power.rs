@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use protocol::{Call, PowerState, RebootKind};
 use serde::{Deserialize, Serialize};
 
-use super::failure;
 use super::steps::{self, GRACE_SECONDS};
+use super::{failure, retry};
 use crate::server::Server;
 use crate::state::{self, Action};
-use crate::store::servers::{Change, state_change};
+use crate::store::servers::{Change, From, state_change};
 use crate::{Compute, quota};
 
 /// What is to be done.
@@ -123,7 +123,20 @@ impl Step<ServerPower> for Switch {
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
         let change = Change { task_state: Some(""), ..Change::default() };
-        steps::change(compute, &operation.server_id, &change).await
+        if operation.power != Power::Restore {
+            return steps::change(compute, &operation.server_id, &change).await;
+        }
+        let server = super::server(compute, &operation.server_id).await?;
+        let now = compute.runtime().clock.now();
+        let deleted = Change { vm_state: Some(state::SOFT_DELETED), ..change };
+        let from = From { vm_state: state::STOPPED, task_state: operation.power.action().task() };
+        let mut tx = compute.db().begin().await?;
+        if state_change(&mut tx, &server.id, Some(from), &deleted, now).await? {
+            let held = server.flavor.0.quota(1);
+            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &held).await.map_err(retry)?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 }
 
