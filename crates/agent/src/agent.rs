@@ -95,7 +95,8 @@ impl Agent {
         let agent = self.clone();
         // Reading does not wait for a change in progress: a console is most wanted while a server does not come up.
         let place = match (&call, call_server(&call)) {
-            (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. }, _) | (_, None) => None,
+            (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. } | Call::ServerDiagnostics { .. }, _)
+            | (_, None) => None,
             (_, Some(server_id)) => Some(agent.0.servers.queue(server_id)),
         };
         async move {
@@ -129,6 +130,38 @@ impl Agent {
                 hypervisor.server_stop(&server_id, Duration::from_secs(grace_seconds.into())).await?;
             }
             Call::ServerReboot { server, kind } => hypervisor.server_reboot(&server, kind).await?,
+            Call::ServerPause { server_id } => hypervisor.server_pause(&server_id).await?,
+            Call::ServerUnpause { server_id } => hypervisor.server_unpause(&server_id).await?,
+            Call::ServerSuspend { server_id } => hypervisor.server_suspend(&server_id).await?,
+            Call::ServerResume { server } => hypervisor.server_resume(&server).await?,
+            Call::ServerCrashDump { server_id } => hypervisor.server_crash_dump(&server_id).await?,
+            Call::ServerDiagnostics { server_id } => {
+                return Ok(Answer::Diagnostics(Box::new(hypervisor.server_diagnostics(&server_id).await?)));
+            }
+            Call::ServerPassword { server_id, user, password } => {
+                hypervisor.server_password(&server_id, user.as_deref(), &password).await?;
+            }
+            Call::PortAttach { server, port_id } => {
+                let port = server.ports.iter().find(|port| port.id == port_id);
+                let port = port.ok_or_else(|| Problem::Permanent(format!("the server has no port {port_id}")))?;
+                ports.ports_plug(&server).await?;
+                hypervisor.port_attach(&server, port).await?;
+            }
+            Call::PortDetach { server_id, port } => {
+                hypervisor.port_detach(&server_id, &port).await?;
+                ports.port_unplug(&port.tap_name()).await?;
+            }
+            Call::DisksRebuild { server, preserve_ephemeral } => {
+                disks.disks_rebuild(&server, preserve_ephemeral).await?;
+            }
+            Call::DisksResize { server } => disks.disks_resize(&server).await?,
+            Call::DisksResizeConfirm { server_id } => disks.disks_resize_confirm(&server_id).await?,
+            Call::DisksResizeRevert { server } => disks.disks_resize_revert(&server).await?,
+            Call::DiskUpload { server_id, url, token, quiesce } => {
+                hypervisor.disk_copy(&server_id, quiesce).await?;
+                disks.disk_upload(&server_id, &url, &token).await?;
+            }
+            Call::RescueEnd { server_id } => disks.rescue_end(&server_id).await?,
             Call::ServerDelete { server_id, taps } => self.server_delete(&server_id, &taps).await?,
             Call::ConsoleOutput { server_id, lines } => {
                 return Ok(Answer::ConsoleOutput(hypervisor.console_output(&server_id, lines).await?));
@@ -229,6 +262,21 @@ fn call_name(call: &Call) -> &'static str {
         Call::ServerStart { .. } => "server_start",
         Call::ServerStop { .. } => "server_stop",
         Call::ServerReboot { .. } => "server_reboot",
+        Call::ServerPause { .. } => "server_pause",
+        Call::ServerUnpause { .. } => "server_unpause",
+        Call::ServerSuspend { .. } => "server_suspend",
+        Call::ServerResume { .. } => "server_resume",
+        Call::ServerCrashDump { .. } => "server_crash_dump",
+        Call::ServerDiagnostics { .. } => "server_diagnostics",
+        Call::ServerPassword { .. } => "server_password",
+        Call::PortAttach { .. } => "port_attach",
+        Call::PortDetach { .. } => "port_detach",
+        Call::DisksRebuild { .. } => "disks_rebuild",
+        Call::DisksResize { .. } => "disks_resize",
+        Call::DisksResizeConfirm { .. } => "disks_resize_confirm",
+        Call::DisksResizeRevert { .. } => "disks_resize_revert",
+        Call::DiskUpload { .. } => "disk_upload",
+        Call::RescueEnd { .. } => "rescue_end",
         Call::ServerDelete { .. } => "server_delete",
         Call::ConsoleOutput { .. } => "console_output",
         Call::ConsoleAddress { .. } => "console_address",
@@ -242,8 +290,23 @@ fn call_server(call: &Call) -> Option<&str> {
         Call::DisksCreate { server }
         | Call::PortsPlug { server }
         | Call::ServerStart { server }
-        | Call::ServerReboot { server, .. } => Some(&server.id),
+        | Call::ServerReboot { server, .. }
+        | Call::ServerResume { server }
+        | Call::PortAttach { server, .. }
+        | Call::DisksRebuild { server, .. }
+        | Call::DisksResize { server }
+        | Call::DisksResizeRevert { server } => Some(&server.id),
         Call::ServerStop { server_id, .. }
+        | Call::ServerPause { server_id }
+        | Call::ServerUnpause { server_id }
+        | Call::ServerSuspend { server_id }
+        | Call::ServerCrashDump { server_id }
+        | Call::ServerDiagnostics { server_id }
+        | Call::ServerPassword { server_id, .. }
+        | Call::PortDetach { server_id, .. }
+        | Call::DisksResizeConfirm { server_id }
+        | Call::DiskUpload { server_id, .. }
+        | Call::RescueEnd { server_id }
         | Call::ServerDelete { server_id, .. }
         | Call::ConsoleOutput { server_id, .. }
         | Call::ConsoleAddress { server_id, .. } => Some(server_id),

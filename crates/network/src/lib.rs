@@ -23,6 +23,7 @@ mod quota;
 mod router;
 mod rules;
 mod security_group;
+mod server_changes;
 mod servers;
 mod store;
 mod subnet;

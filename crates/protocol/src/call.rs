@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageSource, ServerSpec};
+use crate::{Diagnostics, ImageSource, ServerPort, ServerSpec};
 
 /// What control asks of an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,97 @@ pub enum Call {
         server: ServerSpec,
         /// By its power button, or by force.
         kind: RebootKind,
+    },
+    /// Have the domain's processors stand still.
+    ServerPause {
+        /// The server's id.
+        server_id: String,
+    },
+    /// Have them go on.
+    ServerUnpause {
+        /// The server's id.
+        server_id: String,
+    },
+    /// Have the domain's memory on disk and the domain off.
+    ServerSuspend {
+        /// The server's id.
+        server_id: String,
+    },
+    /// Have the domain run on from the memory on disk; without that, start it.
+    ServerResume {
+        /// The server.
+        server: ServerSpec,
+    },
+    /// Send the guest an interrupt that it cannot mask, upon which it writes a crash dump if it is set up so.
+    ServerCrashDump {
+        /// The server's id.
+        server_id: String,
+    },
+    /// What the domain has used.
+    ServerDiagnostics {
+        /// The server's id.
+        server_id: String,
+    },
+    /// Have the password of a user inside the guest changed, by the guest agent.
+    ServerPassword {
+        /// The server's id.
+        server_id: String,
+        /// The user; `None` for the administrator.
+        user: Option<String>,
+        /// The new password.
+        password: String,
+    },
+    /// Have the server's port with that id plugged into the domain, running or not.
+    PortAttach {
+        /// The server, with the port.
+        server: ServerSpec,
+        /// The port's id.
+        port_id: String,
+    },
+    /// Have the port neither in the domain nor in the integration bridge.
+    PortDetach {
+        /// The server's id.
+        server_id: String,
+        /// The port.
+        port: ServerPort,
+    },
+    /// Have the disks of a server that is off made anew.
+    DisksRebuild {
+        /// The server.
+        server: ServerSpec,
+        /// Whether the ephemeral disk stays.
+        preserve_ephemeral: bool,
+    },
+    /// Have the disks of a server that is off grown to what it is given as, and the old ones kept aside.
+    DisksResize {
+        /// The server, in its new size.
+        server: ServerSpec,
+    },
+    /// Have the disks that were kept aside gone.
+    DisksResizeConfirm {
+        /// The server's id.
+        server_id: String,
+    },
+    /// Have the disks that were kept aside back in their place.
+    DisksResizeRevert {
+        /// The server, in its old size.
+        server: ServerSpec,
+    },
+    /// Send a flat copy of the root disk, as it is at one moment, to the image service as qcow2.
+    DiskUpload {
+        /// The server's id.
+        server_id: String,
+        /// Where to PUT the bytes.
+        url: String,
+        /// A token for `X-Auth-Token`.
+        token: String,
+        /// Whether the guest agent must have the file systems at rest at that moment.
+        quiesce: bool,
+    },
+    /// Have the rescue disk gone.
+    RescueEnd {
+        /// The server's id.
+        server_id: String,
     },
     /// Have nothing left of the server: domain, taps, disks.
     ServerDelete {
@@ -97,6 +188,8 @@ pub enum Answer {
     ConsoleOutput(String),
     /// The path of the unix socket on the node.
     ConsoleAddress(String),
+    /// What the domain has used.
+    Diagnostics(Box<Diagnostics>),
     /// It is not as asked.
     Problem(Problem),
 }

@@ -5,14 +5,16 @@
 //! should be, so doing it again does no harm. The agent tells control by [`Report`] on [`CONTROL_QUEUE`].
 
 mod call;
+mod diagnostics;
 mod metadata;
 mod report;
 mod server;
 
 pub use call::{Answer, Call, ConsoleKind, Problem, RebootKind};
+pub use diagnostics::{Counters, CpuDiagnostics, Diagnostics, DiskDiagnostics, NicDiagnostics};
 pub use metadata::{metadata_sign, metadata_verify};
 pub use report::{NodeReport, PowerState, Report, ReportAnswer, Resources, ServerReport};
-pub use server::{DiskSource, ImageSource, ServerPort, ServerSpec};
+pub use server::{DiskSource, ImageSource, Rescue, ServerPort, ServerSpec};
 
 /// Where agents report to.
 pub const CONTROL_QUEUE: &str = "control";

@@ -37,6 +37,18 @@ pub struct ServerSpec {
     pub extra_specs: BTreeMap<String, String>,
     /// The image's properties (`hw_disk_bus` ...).
     pub image_properties: BTreeMap<String, String>,
+    /// What it boots from instead of its root disk while it is rescued.
+    #[serde(default)]
+    pub rescue: Option<Rescue>,
+}
+
+/// A further disk that a server boots from for its repair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rescue {
+    /// Where the disk comes from.
+    pub image: ImageSource,
+    /// The image's properties: with `hw_rescue_device` or `hw_rescue_bus` the server's own disks keep their places.
+    pub image_properties: BTreeMap<String, String>,
 }
 
 /// Where a disk's content comes from.

@@ -109,6 +109,30 @@ impl Disks for FileDisks {
         Ok(())
     }
 
+    async fn disks_rebuild(&self, _server: &ServerSpec, _preserve_ephemeral: bool) -> Result<(), Problem> {
+        unsupported("rebuilding")
+    }
+
+    async fn disks_resize(&self, _server: &ServerSpec) -> Result<(), Problem> {
+        unsupported("resizing")
+    }
+
+    async fn disks_resize_confirm(&self, _server_id: &str) -> Result<(), Problem> {
+        unsupported("resizing")
+    }
+
+    async fn disks_resize_revert(&self, _server: &ServerSpec) -> Result<(), Problem> {
+        unsupported("resizing")
+    }
+
+    async fn disk_upload(&self, _server_id: &str, _url: &str, _token: &str) -> Result<(), Problem> {
+        unsupported("sending a disk")
+    }
+
+    async fn rescue_end(&self, _server_id: &str) -> Result<(), Problem> {
+        unsupported("rescuing")
+    }
+
     async fn disks_delete(&self, server_id: &str) -> Result<(), Problem> {
         id_check(server_id)?;
         let layout = &self.0.layout;
@@ -118,6 +142,10 @@ impl Disks for FileDisks {
         let dir = layout.server(server_id);
         gone(fs::remove_dir_all(&dir).await, &dir)
     }
+}
+
+fn unsupported<T>(what: &str) -> Result<T, Problem> {
+    Err(Problem::Permanent(format!("{what} is not there yet")))
 }
 
 /// Has a file made under another name, and only then under its own, so that what is there is whole.

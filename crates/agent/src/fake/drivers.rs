@@ -1,17 +1,28 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use protocol::{ConsoleKind, ImageSource, PowerState, Problem, RebootKind, ServerReport, ServerSpec};
+use bytes::Bytes;
+use http_body_util::Full;
+use protocol::{
+    ConsoleKind, Diagnostics, ImageSource, NicDiagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport,
+    ServerSpec,
+};
 use tokio::sync::broadcast;
 
 use super::Node;
 use super::state::Server;
-use crate::disks::Disks;
+use crate::disks::{Disks, upload};
 use crate::hypervisor::{Hypervisor, NodeInfo, lines_last};
 use crate::ports::Ports;
 
 /// Traits of every fake node.
 const TRAITS: [&str; 3] = ["COMPUTE_NODE", "COMPUTE_IMAGE_TYPE_QCOW2", "COMPUTE_IMAGE_TYPE_RAW"];
+
+/// The names of disks that a server has for a while: what is kept of a resize, what is sent to the image service, what it
+/// is rescued with.
+const KEPT: &str = "kept";
+const COPY: &str = "copy";
+const RESCUE: &str = "rescue";
 
 #[async_trait]
 impl Hypervisor for Node {
@@ -78,6 +89,111 @@ impl Hypervisor for Node {
         self.0.control.call("server_reboot", &server.id, work).await
     }
 
+    async fn server_pause(&self, id: &str) -> Result<(), Problem> {
+        let work = || match self.state().servers.get(id).map(|server| server.power) {
+            Some(PowerState::Running | PowerState::Paused) => Ok(()),
+            Some(_) => Err(Problem::Temporary("the server does not run".to_owned())),
+            None => Err(Problem::NotFound),
+        };
+        let work = || work().and_then(|()| self.power_set(id, PowerState::Paused));
+        self.0.control.call("server_pause", id, work).await
+    }
+
+    async fn server_unpause(&self, id: &str) -> Result<(), Problem> {
+        let work = || match self.state().servers.get(id).map(|server| server.power) {
+            Some(PowerState::Running | PowerState::Paused) => Ok(()),
+            Some(_) => Err(Problem::Temporary("the server does not run".to_owned())),
+            None => Err(Problem::NotFound),
+        };
+        let work = || work().and_then(|()| self.power_set(id, PowerState::Running));
+        self.0.control.call("server_unpause", id, work).await
+    }
+
+    async fn server_suspend(&self, id: &str) -> Result<(), Problem> {
+        let work = || {
+            self.server_change(id, |state| {
+                let server = state.servers.get_mut(id).ok_or(Problem::NotFound)?;
+                server.suspended |= server.power == PowerState::Running;
+                server.power = PowerState::Shutdown;
+                Ok(())
+            })
+        };
+        self.0.control.call("server_suspend", id, work).await
+    }
+
+    async fn server_resume(&self, server: &ServerSpec) -> Result<(), Problem> {
+        let work = || {
+            let suspended = self.state().servers.get(&server.id).map(|known| known.suspended);
+            if suspended == Some(true) {
+                self.server_change(&server.id, |state| {
+                    if let Some(known) = state.servers.get_mut(&server.id) {
+                        known.suspended = false;
+                        known.power = PowerState::Running;
+                    }
+                });
+            } else {
+                self.boot(server, false);
+            }
+            Ok(())
+        };
+        self.0.control.call("server_resume", &server.id, work).await
+    }
+
+    async fn server_crash_dump(&self, id: &str) -> Result<(), Problem> {
+        let work = || {
+            self.change(|state| {
+                let server = state.servers.get_mut(id).ok_or(Problem::NotFound)?;
+                server.crash_dumps += 1;
+                Ok(())
+            })
+        };
+        self.0.control.call("server_crash_dump", id, work).await
+    }
+
+    async fn server_diagnostics(&self, id: &str) -> Result<Diagnostics, Problem> {
+        self.0.control.call("server_diagnostics", id, || self.diagnostics(id)).await
+    }
+
+    async fn server_password(&self, id: &str, _user: Option<&str>, _password: &str) -> Result<(), Problem> {
+        let work = || match self.state().servers.get(id).map(|server| server.power) {
+            Some(PowerState::Running) => Ok(()),
+            Some(_) => Err(Problem::Temporary("the server does not run".to_owned())),
+            None => Err(Problem::NotFound),
+        };
+        self.0.control.call("server_password", id, work).await
+    }
+
+    async fn port_attach(&self, server: &ServerSpec, port: &ServerPort) -> Result<(), Problem> {
+        let tap = port.tap_name();
+        let work = || {
+            if !self.state().taps.contains_key(&tap) {
+                return Err(Problem::Temporary(format!("the tap {tap} is not there")));
+            }
+            self.change(|state| {
+                let known = state.servers.get_mut(&server.id).ok_or(Problem::NotFound)?;
+                known.nics.insert(tap);
+                Ok(())
+            })
+        };
+        self.0.control.call("port_attach", &server.id, work).await
+    }
+
+    async fn port_detach(&self, id: &str, port: &ServerPort) -> Result<(), Problem> {
+        let work = || {
+            self.change(|state| {
+                if let Some(known) = state.servers.get_mut(id) {
+                    known.nics.remove(&port.tap_name());
+                }
+            });
+            Ok(())
+        };
+        self.0.control.call("port_detach", id, work).await
+    }
+
+    async fn disk_copy(&self, id: &str, _quiesce: bool) -> Result<(), Problem> {
+        self.0.control.call("disk_copy", id, || self.disk_add(id, COPY)).await
+    }
+
     async fn server_delete(&self, id: &str) -> Result<(), Problem> {
         let work = || {
             self.0.consoles.close(id);
@@ -127,10 +243,87 @@ impl Node {
                 power: PowerState::Shutdown,
                 boots: 0,
                 console: String::new(),
+                suspended: false,
+                nics: std::collections::BTreeSet::new(),
+                crash_dumps: 0,
             });
+            known.nics = server.ports.iter().map(ServerPort::tap_name).collect();
             known.boot();
         });
     }
+}
+
+impl Node {
+    /// Says what keeps disks from being replaced.
+    fn off(&self, id: &str) -> Result<(), Problem> {
+        match self.state().servers.get(id).map(|server| server.power) {
+            Some(PowerState::Running | PowerState::Paused) => {
+                Err(Problem::Temporary("the server's disks are in use: it runs".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn disk_add(&self, id: &str, disk: &str) -> Result<(), Problem> {
+        self.change(|state| {
+            let disks = state.disks.get_mut(id).ok_or(Problem::NotFound)?;
+            if !disks.iter().any(|known| known == disk) {
+                disks.push(disk.to_owned());
+            }
+            Ok(())
+        })
+    }
+
+    fn disk_remove(&self, id: &str, disk: &str) {
+        self.change(|state| {
+            if let Some(disks) = state.disks.get_mut(id) {
+                disks.retain(|known| known != disk);
+            }
+        });
+    }
+
+    fn diagnostics(&self, id: &str) -> Result<Diagnostics, Problem> {
+        let state = self.state();
+        let server = state.servers.get(id).ok_or(Problem::NotFound)?;
+        if server.power != PowerState::Running {
+            return Err(Problem::Temporary("the server does not run".to_owned()));
+        }
+        let nics = server.nics.iter().map(|tap| NicDiagnostics { tap: tap.clone(), ..NicDiagnostics::default() });
+        Ok(Diagnostics { driver: "fake".to_owned(), nics: nics.collect(), ..Diagnostics::default() })
+    }
+}
+
+/// The disks that a server is given with.
+fn disks(server: &ServerSpec) -> Vec<String> {
+    let mut disks = vec!["root".to_owned()];
+    disks.extend((server.ephemeral_gb > 0).then(|| "ephemeral".to_owned()));
+    disks.extend((server.swap_mb > 0).then(|| "swap".to_owned()));
+    disks.extend(server.config_drive.is_some().then(|| "config".to_owned()));
+    disks.extend(server.rescue.is_some().then(|| RESCUE.to_owned()));
+    disks
+}
+
+/// A qcow2 of 1 MiB with nothing in it: four clusters of 512 bytes with the header of version 2, an empty first table,
+/// the table of reference counts and one block of them.
+fn empty_qcow2() -> Vec<u8> {
+    const CLUSTER_BITS: u32 = 9;
+    let cluster = |number: u64| (number << CLUSTER_BITS).to_be_bytes();
+    let mut image = b"QFI\xfb".to_vec();
+    image.extend(2_u32.to_be_bytes());
+    image.extend([0; 12]);
+    image.extend(CLUSTER_BITS.to_be_bytes());
+    image.extend((1_u64 << 20).to_be_bytes());
+    image.extend(0_u32.to_be_bytes());
+    image.extend(32_u32.to_be_bytes());
+    image.extend(cluster(1));
+    image.extend(cluster(2));
+    image.extend(1_u32.to_be_bytes());
+    image.resize(2 << CLUSTER_BITS, 0);
+    image.extend(cluster(3));
+    image.resize(3 << CLUSTER_BITS, 0);
+    image.extend([0, 1].repeat(4));
+    image.resize(4 << CLUSTER_BITS, 0);
+    image
 }
 
 #[async_trait]
@@ -149,14 +342,74 @@ impl Disks for Node {
             if !self.state().images.contains(&image.id) {
                 return Err(Problem::Temporary(format!("the image {} is not on the node", image.id)));
             }
-            let mut disks = vec!["root".to_owned()];
-            disks.extend((server.ephemeral_gb > 0).then(|| "ephemeral".to_owned()));
-            disks.extend((server.swap_mb > 0).then(|| "swap".to_owned()));
-            disks.extend(server.config_drive.is_some().then(|| "config".to_owned()));
+            if let Some(rescue) = &server.rescue
+                && !self.state().images.contains(&rescue.image.id)
+            {
+                return Err(Problem::Temporary(format!("the image {} is not on the node", rescue.image.id)));
+            }
+            let disks = disks(server);
             self.change(|state| state.disks.insert(server.id.clone(), disks));
             Ok(())
         };
         self.0.control.call("disks_create", &server.id, work).await
+    }
+
+    async fn disks_rebuild(&self, server: &ServerSpec, _preserve_ephemeral: bool) -> Result<(), Problem> {
+        let work = || {
+            self.off(&server.id)?;
+            self.change(|state| state.disks.insert(server.id.clone(), disks(server)));
+            Ok(())
+        };
+        self.0.control.call("disks_rebuild", &server.id, work).await
+    }
+
+    async fn disks_resize(&self, server: &ServerSpec) -> Result<(), Problem> {
+        let work = || {
+            self.off(&server.id)?;
+            let mut disks = disks(server);
+            disks.push(KEPT.to_owned());
+            self.change(|state| state.disks.insert(server.id.clone(), disks));
+            Ok(())
+        };
+        self.0.control.call("disks_resize", &server.id, work).await
+    }
+
+    async fn disks_resize_confirm(&self, server_id: &str) -> Result<(), Problem> {
+        let work = || {
+            self.disk_remove(server_id, KEPT);
+            Ok(())
+        };
+        self.0.control.call("disks_resize_confirm", server_id, work).await
+    }
+
+    async fn disks_resize_revert(&self, server: &ServerSpec) -> Result<(), Problem> {
+        let work = || {
+            self.off(&server.id)?;
+            self.change(|state| state.disks.insert(server.id.clone(), disks(server)));
+            Ok(())
+        };
+        self.0.control.call("disks_resize_revert", &server.id, work).await
+    }
+
+    async fn disk_upload(&self, server_id: &str, url: &str, token: &str) -> Result<(), Problem> {
+        let there = || {
+            let there = self.state().disks.get(server_id).is_some_and(|disks| disks.iter().any(|disk| disk == COPY));
+            if there { Ok(()) } else { Err(Problem::Temporary("there is no copy to send".to_owned())) }
+        };
+        let sent = match self.0.control.call("disk_upload", server_id, there).await {
+            Ok(()) => upload::image_put(url, token, Full::new(Bytes::from(empty_qcow2()))).await,
+            Err(problem) => Err(problem),
+        };
+        self.disk_remove(server_id, COPY);
+        sent
+    }
+
+    async fn rescue_end(&self, server_id: &str) -> Result<(), Problem> {
+        let work = || {
+            self.disk_remove(server_id, RESCUE);
+            Ok(())
+        };
+        self.0.control.call("rescue_end", server_id, work).await
     }
 
     async fn disks_delete(&self, server_id: &str) -> Result<(), Problem> {
@@ -179,6 +432,14 @@ impl Ports for Node {
         self.0.control.call("ports_plug", &server.id, work).await
     }
 
+    async fn port_unplug(&self, tap: &str) -> Result<(), Problem> {
+        let work = || {
+            self.change(|state| drop(state.taps.remove(tap)));
+            Ok(())
+        };
+        self.0.control.call("port_unplug", tap, work).await
+    }
+
     async fn ports_unplug(&self, server_id: &str, taps: &[String]) -> Result<(), Problem> {
         let work = || {
             self.change(|state| {
@@ -187,5 +448,19 @@ impl Ports for Node {
             Ok(())
         };
         self.0.control.call("ports_unplug", server_id, work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_empty_image_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("empty.qcow2");
+        std::fs::write(&path, empty_qcow2()).unwrap();
+        let checked = std::process::Command::new("qemu-img").args(["check", "-q"]).arg(&path).status().unwrap();
+        assert!(checked.success());
     }
 }

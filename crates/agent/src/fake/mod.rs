@@ -149,6 +149,11 @@ impl Node {
         self.state().disks.keys().cloned().collect()
     }
 
+    /// The names of a server's disks.
+    pub fn disks_of(&self, id: &str) -> Vec<String> {
+        self.state().disks.get(id).cloned().unwrap_or_default()
+    }
+
     /// The names of the taps that are plugged.
     pub fn taps(&self) -> Vec<String> {
         self.state().taps.keys().cloned().collect()

@@ -22,12 +22,22 @@ pub(super) struct Server {
     pub(super) power: PowerState,
     pub(super) boots: u64,
     pub(super) console: String,
+    /// Whether its memory is on disk.
+    #[serde(default)]
+    pub(super) suspended: bool,
+    /// The taps of its network cards.
+    #[serde(default)]
+    pub(super) nics: BTreeSet<String>,
+    /// How often the guest was told to dump its memory.
+    #[serde(default)]
+    pub(super) crash_dumps: u64,
 }
 
 impl Server {
     /// Starts the guest once, which says so on its console.
     pub(super) fn boot(&mut self) {
         self.power = PowerState::Running;
+        self.suspended = false;
         self.boots += 1;
         // A log-in prompt has no newline behind it.
         let end = if self.console.is_empty() { "" } else { "\n" };

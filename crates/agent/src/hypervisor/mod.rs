@@ -5,7 +5,9 @@ pub mod libvirt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use protocol::{ConsoleKind, PowerState, Problem, RebootKind, Resources, ServerReport, ServerSpec};
+use protocol::{
+    ConsoleKind, Diagnostics, PowerState, Problem, RebootKind, Resources, ServerPort, ServerReport, ServerSpec,
+};
 use tokio::sync::broadcast;
 
 /// A node as its hypervisor sees it.
@@ -50,6 +52,37 @@ pub trait Hypervisor: Send + Sync {
 
     /// Restarts the server once; one that is off is started. It runs as given afterwards.
     async fn server_reboot(&self, server: &ServerSpec, kind: RebootKind) -> Result<(), Problem>;
+
+    /// Has the server's processors stand still.
+    async fn server_pause(&self, id: &str) -> Result<(), Problem>;
+
+    /// Has them go on.
+    async fn server_unpause(&self, id: &str) -> Result<(), Problem>;
+
+    /// Has the server's memory on disk and the server off.
+    async fn server_suspend(&self, id: &str) -> Result<(), Problem>;
+
+    /// Has the server run on from the memory on disk. Without that it is started.
+    async fn server_resume(&self, server: &ServerSpec) -> Result<(), Problem>;
+
+    /// Interrupts the guest so that it dumps its memory, if it is set up so.
+    async fn server_crash_dump(&self, id: &str) -> Result<(), Problem>;
+
+    /// What a running server has used.
+    async fn server_diagnostics(&self, id: &str) -> Result<Diagnostics, Problem>;
+
+    /// Changes the password of a user inside the guest, of the administrator without `user`, by the guest agent.
+    async fn server_password(&self, id: &str, user: Option<&str>, password: &str) -> Result<(), Problem>;
+
+    /// Has the port in the server, running or not. Its tap is there.
+    async fn port_attach(&self, server: &ServerSpec, port: &ServerPort) -> Result<(), Problem>;
+
+    /// Has the port no more in the server. A server that is not there is no problem.
+    async fn port_detach(&self, id: &str, port: &ServerPort) -> Result<(), Problem>;
+
+    /// Has a flat copy of the root disk beside it, as [`crate::disks::Disks::disk_upload`] expects it: as it is at one
+    /// moment, with the guest's file systems at rest if `quiesce`. A copy that is there is replaced.
+    async fn disk_copy(&self, id: &str, quiesce: bool) -> Result<(), Problem>;
 
     /// Has the server gone, by force. One that is not there is no problem.
     async fn server_delete(&self, id: &str) -> Result<(), Problem>;

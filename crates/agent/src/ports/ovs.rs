@@ -87,6 +87,11 @@ impl Ports for OvsPorts {
         Ok(())
     }
 
+    async fn port_unplug(&self, tap: &str) -> Result<(), Problem> {
+        self.0.switch.ports_remove(&[tap.to_owned()]).await.map_err(failed)?;
+        self.tap_delete(tap).await
+    }
+
     async fn ports_unplug(&self, server_id: &str, taps: &[String]) -> Result<(), Problem> {
         let switch = &self.0.switch;
         let mut all = switch.ports_with("vm-id", server_id).await.map_err(failed)?;

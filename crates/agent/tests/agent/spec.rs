@@ -35,5 +35,6 @@ pub fn server(number: u8) -> ServerSpec {
         config_drive: None,
         extra_specs: BTreeMap::new(),
         image_properties: BTreeMap::new(),
+        rescue: None,
     }
 }

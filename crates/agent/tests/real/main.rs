@@ -84,6 +84,7 @@ fn server(image: ImageSource) -> ServerSpec {
         config_drive: None,
         extra_specs: BTreeMap::new(),
         image_properties: BTreeMap::new(),
+        rescue: None,
     }
 }
 

@@ -85,7 +85,8 @@ impl Node {
             }
             Call::ConsoleOutput { lines, .. } => return Said::ConsoleOutput(format!("the last {lines:?} lines")),
             Call::ConsoleAddress { .. } => return Said::ConsoleAddress(self.console.lock().unwrap().clone()),
-            Call::ImageFetch { .. } | Call::ServerStop { .. } | Call::ServerReboot { .. } => {}
+            Call::ServerDiagnostics { .. } => return Said::Diagnostics(Box::default()),
+            _ => {}
         }
         Said::Done
     }
@@ -109,6 +110,21 @@ fn name(call: &Call) -> &'static str {
         Call::ServerDelete { .. } => "delete",
         Call::ConsoleOutput { .. } => "output",
         Call::ConsoleAddress { .. } => "console",
+        Call::ServerPause { .. } => "pause",
+        Call::ServerUnpause { .. } => "unpause",
+        Call::ServerSuspend { .. } => "suspend",
+        Call::ServerResume { .. } => "resume",
+        Call::ServerCrashDump { .. } => "crash_dump",
+        Call::ServerDiagnostics { .. } => "diagnostics",
+        Call::ServerPassword { .. } => "password",
+        Call::PortAttach { .. } => "attach",
+        Call::PortDetach { .. } => "detach",
+        Call::DisksRebuild { .. } => "rebuild",
+        Call::DisksResize { .. } => "resize",
+        Call::DisksResizeConfirm { .. } => "confirm",
+        Call::DisksResizeRevert { .. } => "revert",
+        Call::DiskUpload { .. } => "upload",
+        Call::RescueEnd { .. } => "rescue_end",
     }
 }
 

@@ -8,6 +8,7 @@ mod boot;
 mod bus;
 mod crash;
 mod fixture;
+mod life;
 mod queries;
 mod quota;
 mod scopes;

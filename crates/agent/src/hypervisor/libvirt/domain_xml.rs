@@ -221,6 +221,7 @@ mod tests {
             config_drive: Some(BTreeMap::new()),
             extra_specs: BTreeMap::new(),
             image_properties: BTreeMap::new(),
+            rescue: None,
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use protocol::{ConsoleKind, PowerState, Problem, RebootKind, ServerReport, ServerSpec};
+use protocol::{ConsoleKind, Diagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport, ServerSpec};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use virt::connect::Connect;
@@ -193,6 +193,46 @@ impl Hypervisor for Libvirt {
         self.define_start(server).await
     }
 
+    async fn server_pause(&self, _id: &str) -> Result<(), Problem> {
+        unsupported("pausing")
+    }
+
+    async fn server_unpause(&self, _id: &str) -> Result<(), Problem> {
+        unsupported("unpausing")
+    }
+
+    async fn server_suspend(&self, _id: &str) -> Result<(), Problem> {
+        unsupported("suspending")
+    }
+
+    async fn server_resume(&self, _server: &ServerSpec) -> Result<(), Problem> {
+        unsupported("resuming")
+    }
+
+    async fn server_crash_dump(&self, _id: &str) -> Result<(), Problem> {
+        unsupported("crash dump")
+    }
+
+    async fn server_diagnostics(&self, _id: &str) -> Result<Diagnostics, Problem> {
+        unsupported("diagnostics")
+    }
+
+    async fn server_password(&self, _id: &str, _user: Option<&str>, _password: &str) -> Result<(), Problem> {
+        unsupported("setting a password")
+    }
+
+    async fn port_attach(&self, _server: &ServerSpec, _port: &ServerPort) -> Result<(), Problem> {
+        unsupported("attaching")
+    }
+
+    async fn port_detach(&self, _id: &str, _port: &ServerPort) -> Result<(), Problem> {
+        unsupported("detaching")
+    }
+
+    async fn disk_copy(&self, _id: &str, _quiesce: bool) -> Result<(), Problem> {
+        unsupported("copying")
+    }
+
     async fn server_delete(&self, id: &str) -> Result<(), Problem> {
         let deleted = self.domain(id, |domain| {
             destroy(domain)?;
@@ -228,6 +268,10 @@ impl Hypervisor for Libvirt {
     fn changes(&self) -> broadcast::Receiver<String> {
         self.connection.changes()
     }
+}
+
+fn unsupported<T>(what: &str) -> Result<T, Problem> {
+    Err(Problem::Permanent(format!("{what} is not there yet")))
 }
 
 /// The domain of a server; one that is not ours is refused.
