@@ -177,6 +177,11 @@ impl Server {
         format!("instance-{:08x}", self.number)
     }
 
+    /// The first label of its host name, by which the networks' DNS knows it.
+    pub(crate) fn host_label(&self) -> &str {
+        self.hostname.split('.').next().unwrap_or_default()
+    }
+
     /// The fault, if there is one.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.as_deref().and_then(|fault| serde_json::from_str(fault).ok())

@@ -10,6 +10,7 @@ pub mod ovn;
 mod access;
 mod agent;
 mod api;
+mod auto_allocated;
 mod availability;
 mod backend;
 mod extension;

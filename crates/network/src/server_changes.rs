@@ -83,12 +83,18 @@ impl Network {
         address: IpAddr,
         to: Option<(String, Option<IpAddr>)>,
     ) -> Result<()> {
+        let id = self.floating_address_find(caller, address).await?;
+        let (port_id, fixed) = to.map_or((None, None), |(port_id, fixed)| (Some(port_id), fixed));
+        let update = floating_ip::Update::leading(port_id, fixed);
+        self.floating_ip_update(caller, &id, update).await.map(drop)
+    }
+
+    /// The id of a floating address of the caller; 404 if there is none.
+    pub async fn floating_address_find(&self, caller: &Caller, address: IpAddr) -> Result<String> {
         let query = Query::parse(&format!("floating_ip_address={address}"));
         let found = self.floating_ip_list(caller, &query, &Page::default()).await?.pop();
         let found = found.ok_or_else(|| Error::not_found(format!("Floating IP not found for address {address}.")))?;
-        let (port_id, fixed) = to.map_or((None, None), |(port_id, fixed)| (Some(port_id), fixed));
-        let update = floating_ip::Update::leading(port_id, fixed);
-        self.floating_ip_update(caller, &found.standard.id, update).await.map(drop)
+        Ok(found.standard.id)
     }
 
     async fn ports_raw(&self, server_id: &str) -> Result<Vec<Port>> {

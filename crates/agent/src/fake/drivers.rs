@@ -289,7 +289,9 @@ impl Node {
             return Err(Problem::Temporary("the server does not run".to_owned()));
         }
         let nics = server.nics.iter().map(|tap| NicDiagnostics { tap: tap.clone(), ..NicDiagnostics::default() });
-        Ok(Diagnostics { driver: "fake".to_owned(), nics: nics.collect(), ..Diagnostics::default() })
+        // The API has no word for a driver like this.
+        let driver = "libvirt".to_owned();
+        Ok(Diagnostics { driver, hypervisor: Some("fake".to_owned()), nics: nics.collect(), ..Diagnostics::default() })
     }
 }
 

@@ -297,13 +297,13 @@ fn networks(field: Option<NetworksField>, version: Microversion) -> Result<Netwo
             "Invalid input for field/attribute server: 'networks' is a required property since microversion 2.37: \
              give a list, \"auto\" or \"none\".",
         )),
-        None => Ok(Networks::Auto),
-        Some(NetworksField::Word(word)) if words && word == "auto" => Ok(Networks::Auto),
+        None => Ok(Networks::Auto { allocate: false }),
+        Some(NetworksField::Word(word)) if words && word == "auto" => Ok(Networks::Auto { allocate: true }),
         Some(NetworksField::Word(word)) if words && word == "none" => Ok(Networks::None),
         Some(NetworksField::Word(word)) => {
             Err(Error::bad_request(format!("Invalid input for field/attribute networks. Value: {word}.")))
         }
-        Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto),
+        Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto { allocate: false }),
         Some(NetworksField::List(list)) => {
             list.into_iter().map(|field| wanted(field, version)).collect::<Result<_>>().map(Networks::Listed)
         }

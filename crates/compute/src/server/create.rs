@@ -22,8 +22,8 @@ const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Which networks a new server gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Networks {
-    /// The project's own, if that is clear.
-    Auto,
+    /// The project's own, if that is clear; with `allocate` one is made for a project that has none.
+    Auto { allocate: bool },
     /// None.
     None,
     /// These.
@@ -217,8 +217,11 @@ impl Compute {
         let wanted = match &order.networks {
             Networks::None => Vec::new(),
             Networks::Listed(wanted) => wanted.clone(),
-            Networks::Auto => {
+            Networks::Auto { allocate } => {
                 let mut usable = network.networks_default(project_id).await?;
+                if usable.is_empty() && *allocate {
+                    usable.push(network.network_auto_allocate(caller).await?);
+                }
                 if usable.len() > 1 {
                     return Err(Error::conflict(
                         "Multiple possible networks found, use a Network ID to be more specific.",

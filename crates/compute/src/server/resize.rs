@@ -8,6 +8,7 @@ use super::{Flavor, Server};
 use crate::quota;
 use crate::state::{self, Action};
 use crate::store::migrations::{Migration, migration_insert};
+use crate::store::servers::Edit;
 use crate::work::resize::{ServerResize, ServerResizeConfirm, ServerResizeRevert, above};
 use crate::work::steps::Before;
 use crate::{Compute, store};
@@ -17,7 +18,13 @@ const LIMIT_MINUTES: i64 = 60;
 
 impl Compute {
     /// Promises that the server gets the size of the flavor.
-    pub(crate) async fn server_resize(&self, caller: &Caller, server: &Server, flavor_id: &str) -> Result<()> {
+    pub(crate) async fn server_resize(
+        &self,
+        caller: &Caller,
+        server: &Server,
+        flavor_id: &str,
+        disk_config: Option<String>,
+    ) -> Result<()> {
         let new = self.flavor_of(caller, flavor_id).await.map_err(|error| match error.kind {
             Kind::NotFound | Kind::BadRequest => Error::bad_request("Unable to locate requested flavor."),
             _ => error,
@@ -52,6 +59,7 @@ impl Compute {
         let mut tx = self.server_claim(Some(caller), server, Action::Resize).await?;
         quota::claim(&mut tx, &self.0.deps.identity, &server.project_id, &above(old, &new)).await?;
         migration_insert(&mut tx, &migration).await?;
+        store::servers::server_edit(&mut tx, &server.id, &Edit { disk_config, ..Edit::default() }, now).await?;
         let data = ServerResize {
             server_id: server.id.clone(),
             before: Before::of(server),

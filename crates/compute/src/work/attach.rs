@@ -69,7 +69,7 @@ impl Step<PortAttach> for Take {
             security_groups: Vec::new(),
             wanted: vec![operation.wanted.clone().into()],
             first: operation.position,
-            dns_name: server.hostname.clone(),
+            dns_name: server.host_label().to_owned(),
         };
         let network = &compute.0.deps.network;
         network.server_ports_create(&request).await.map_err(failure)?;

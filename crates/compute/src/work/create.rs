@@ -180,7 +180,7 @@ impl Step<ServerCreate> for Networks {
             security_groups: server.security_groups.0.clone(),
             wanted: server.networks.0.iter().cloned().map(Into::into).collect(),
             first: 0,
-            dns_name: server.hostname.clone(),
+            dns_name: server.host_label().to_owned(),
         };
         compute.0.deps.network.server_ports_create(&request).await.map_err(failure)?;
         Ok(())

@@ -89,7 +89,11 @@ pub(super) async fn floating_ip_add(mut ask: Ask<'_>) -> Result<Response> {
             .find_map(|port| Some((port.id.clone(), Some(first_v4(port)?))))
             .ok_or_else(|| Error::bad_request("No fixed IPs associated to instance"))?,
     };
-    ask.compute.0.deps.network.floating_address_lead(ask.caller, address, Some(place)).await?;
+    let led = ask.compute.0.deps.network.floating_address_lead(ask.caller, address, Some(place)).await;
+    led.map_err(|error| match error.kind {
+        Kind::Conflict => Error::bad_request(error.message),
+        _ => error,
+    })?;
     Ok(accepted())
 }
 
@@ -103,6 +107,7 @@ pub(super) async fn floating_ip_remove(mut ask: Ask<'_>) -> Result<Response> {
     let FloatingRemove { address } = ask.read()?;
     until(ask.version, 43, FLOATING)?;
     let server = ask.server("os_compute_api:os-floating-ips:remove").await?;
+    ask.compute.0.deps.network.floating_address_find(ask.caller, address).await?;
     let ports = ask.compute.ports_of(&server.id).await?;
     if !ports.iter().flat_map(|port| &port.fixed_ips).any(|fixed| fixed.floating_ips.contains(&address)) {
         return Err(Error::new(

@@ -117,6 +117,9 @@ pub(super) async fn rebuild(mut ask: Ask<'_>) -> Result<Response> {
     let server = ask.server("os_compute_api:servers:rebuild").await?;
     let server = ask.compute.server_rebuild(ask.caller, &server, &order).await?;
     let mut written = ask.compute.server_written(ask.caller, ask.links, ask.version, &server, Place::Update).await?;
+    if let Some(fields) = written["server"].as_object_mut() {
+        fields.remove("OS-EXT-SRV-ATTR:user_data");
+    }
     written["server"]["adminPass"] = json!(order.admin_pass);
     if ask.version >= Microversion(2, 54) {
         written["server"]["key_name"] = json!(server.key_name);

@@ -23,7 +23,7 @@ pub(super) async fn resize(mut ask: Ask<'_>) -> Result<Response> {
         return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));
     }
     let server = ask.server("os_compute_api:servers:resize").await?;
-    ask.compute.server_resize(ask.caller, &server, &body.flavor.id()).await?;
+    ask.compute.server_resize(ask.caller, &server, &body.flavor.id(), body.disk_config).await?;
     Ok(accepted())
 }
 
