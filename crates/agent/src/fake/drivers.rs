@@ -246,6 +246,7 @@ impl Node {
                 suspended: false,
                 nics: std::collections::BTreeSet::new(),
                 crash_dumps: 0,
+                memory_mb: server.memory_mb,
             });
             known.nics = server.ports.iter().map(ServerPort::tap_name).collect();
             known.boot();
@@ -291,7 +292,16 @@ impl Node {
         let nics = server.nics.iter().map(|tap| NicDiagnostics { tap: tap.clone(), ..NicDiagnostics::default() });
         // The API has no word for a driver like this.
         let driver = "libvirt".to_owned();
-        Ok(Diagnostics { driver, hypervisor: Some("fake".to_owned()), nics: nics.collect(), ..Diagnostics::default() })
+        Ok(Diagnostics {
+            driver,
+            hypervisor: Some("fake".to_owned()),
+            hypervisor_os: Some("linux".to_owned()),
+            uptime: Some(1),
+            nics: nics.collect(),
+            memory_maximum_mb: Some(server.memory_mb),
+            memory_used_mb: Some(server.memory_mb),
+            ..Diagnostics::default()
+        })
     }
 }
 

@@ -139,6 +139,11 @@ impl Node {
         self.state().servers.get(id).map_or(0, |server| server.boots)
     }
 
+    /// The power of a server that has a domain.
+    pub fn server_power(&self, id: &str) -> Option<protocol::PowerState> {
+        self.state().servers.get(id).map(|server| server.power)
+    }
+
     /// The ids of the servers that have a domain.
     pub fn servers(&self) -> Vec<String> {
         self.state().servers.keys().cloned().collect()

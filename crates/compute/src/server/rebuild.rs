@@ -9,7 +9,7 @@ use super::Server;
 use super::create::{check_metadata, check_user_data};
 use super::personality::File;
 use crate::state::Action;
-use crate::store::servers::{self, Edit};
+use crate::store::servers::{self, Change, Edit};
 use crate::work::rebuild::ServerRebuild;
 use crate::work::steps::Before;
 use crate::{Compute, store};
@@ -63,6 +63,8 @@ impl Compute {
         };
         let mut tx = self.server_claim(Some(caller), server, Action::Rebuild).await?;
         let now = self.runtime().clock.now();
+        let image = Some((order.image_id.as_str(), &data.image));
+        servers::state_change(&mut tx, &server.id, None, &Change { image, ..Change::default() }, now).await?;
         servers::server_edit(&mut tx, &server.id, &order.edit, now).await?;
         let given = servers::Given {
             metadata: Some(metadata),

@@ -83,7 +83,7 @@ impl Compute {
         let tx = self.server_claim(Some(caller), server, Action::ResizeRevert).await?;
         let from = server.resized_from().ok_or_else(|| nothing_to(server, "reverted"))?;
         let (before, new) = (Before::of(server), server.flavor.0.clone());
-        let data = ServerResizeRevert { server_id: server.id.clone(), before, from, new };
+        let data = ServerResizeRevert { server_id: server.id.clone(), before, from, new, back: false };
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
     }
 

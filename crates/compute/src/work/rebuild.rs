@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff, PowerOn};
 use crate::Compute;
-use crate::server::Image;
 use crate::server::spec::server_spec;
+use crate::server::{Image, Server};
 use crate::store::servers::Change;
 
 /// Rebuilds a server.
@@ -25,6 +25,7 @@ pub(crate) struct ServerRebuild {
     pub(crate) admin_pass: String,
 }
 
+#[async_trait]
 impl OnServer for ServerRebuild {
     fn server_id(&self) -> &str {
         &self.server_id
@@ -33,6 +34,20 @@ impl OnServer for ServerRebuild {
     fn before(&mut self) -> &mut Before {
         &mut self.before
     }
+
+    fn as_before(&self, server: &mut Server) {
+        server.image_id.clone_from(&self.old_image_id);
+        server.image = db::Json(self.old_image.clone());
+    }
+
+    /// It is made from the image from before, unless its disks are not that any more.
+    async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
+        if self.before.broken.is_some() {
+            return Ok(());
+        }
+        let image = Some((self.old_image_id.as_str(), &self.old_image));
+        steps::change(compute, &self.server_id, &Change { image, ..Change::default() }).await
+    }
 }
 
 impl Operation for ServerRebuild {
@@ -40,7 +55,7 @@ impl Operation for ServerRebuild {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&Begin, &Fetch, &PowerOff, &Apply, &Replace, &PowerOn, &Settle]
+        &[&Begin, &Fetch, &PowerOff, &Replace, &PowerOn, &Settle]
     }
 }
 
@@ -55,29 +70,6 @@ impl Step<ServerRebuild> for Fetch {
     async fn run(&self, compute: &Compute, operation: &mut ServerRebuild, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
         steps::image_on_node(compute, &server, &operation.image_id, &operation.image, to).await
-    }
-}
-
-/// Says in the row what the server is made from. Undone, it is what it was, unless the disks are not that any more.
-struct Apply;
-
-#[async_trait]
-impl Step<ServerRebuild> for Apply {
-    fn name(&self) -> &'static str {
-        "apply"
-    }
-
-    async fn run(&self, compute: &Compute, operation: &mut ServerRebuild, _: &mut Progress) -> Result<(), Failure> {
-        let image = Some((operation.image_id.as_str(), &operation.image));
-        steps::change(compute, &operation.server_id, &Change { image, ..Change::default() }).await
-    }
-
-    async fn undo(&self, compute: &Compute, operation: &mut ServerRebuild, _: &mut Progress) -> Result<(), Failure> {
-        if operation.before.broken.is_some() {
-            return Ok(());
-        }
-        let image = Some((operation.old_image_id.as_str(), &operation.old_image));
-        steps::change(compute, &operation.server_id, &Change { image, ..Change::default() }).await
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct ServerResizeRevert {
     pub(crate) before: Before,
     pub(crate) from: Resized,
     pub(crate) new: Flavor,
+    /// Whether the old disks are back: then there is only the way forward.
+    #[serde(default)]
+    pub(crate) back: bool,
 }
 
 #[async_trait]
@@ -91,7 +94,7 @@ impl Operation for ServerResize {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&Begin, &Claim, &PowerOff, &Apply, &Grow, &PowerOn, &Settle]
+        &[&Begin, &Claim, &Clean, &PowerOff, &Apply, &Grow, &PowerOn, &Settle]
     }
 }
 
@@ -109,7 +112,7 @@ impl Operation for ServerResizeRevert {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&Begin, &Off, &Apply, &Back, &On, &Claim, &Settle]
+        &[&Begin, &Off, &Apply, &Back, &Claim, &On, &Settle]
     }
 }
 
@@ -184,6 +187,22 @@ impl Step<ServerResizeRevert> for Claim {
     }
 }
 
+/// Forgets disks that an earlier resize could not bring back.
+struct Clean;
+
+#[async_trait]
+impl Step<ServerResize> for Clean {
+    fn name(&self) -> &'static str {
+        "clean"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerResize, to: &mut Progress) -> Result<(), Failure> {
+        let server = super::server(compute, &operation.server_id).await?;
+        let call = Call::DisksResizeConfirm { server_id: server.id.clone() };
+        compute.ask_step(&server, &call, to).await.map(drop)
+    }
+}
+
 /// Says the new size in the row.
 struct Apply;
 
@@ -226,6 +245,9 @@ impl Step<ServerResizeRevert> for Apply {
         operation: &mut ServerResizeRevert,
         _: &mut Progress,
     ) -> Result<(), Failure> {
+        if operation.back {
+            return Ok(());
+        }
         let change = Change { flavor: Some(&operation.new), ..Change::default() };
         steps::change(compute, &operation.server_id, &change).await
     }
@@ -277,7 +299,8 @@ impl Step<ServerResizeConfirm> for Forget {
     }
 }
 
-/// Has a resized server off, however it came to run. Undone, it runs if it did before the resize.
+/// Has a resized server off, however it came to run. Undone, it runs if it did; what keeps it from that does not keep
+/// it from being confirmed or reverted.
 struct Off;
 
 #[async_trait]
@@ -306,16 +329,15 @@ impl Step<ServerResizeRevert> for Off {
         to: &mut Progress,
     ) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        if operation.before.broken.is_some() || server.power_state != PowerState::Running.number() {
+        if operation.back || server.power_state != PowerState::Running.number() {
             return Ok(());
         }
         let call = Call::ServerStart { server: steps::spec(compute, &server).await? };
-        operation.before.broken = compute.ask_undo(&server, &call, to).await?;
-        Ok(())
+        compute.ask_undo(&server, &call, to).await.map(drop)
     }
 }
 
-/// Brings the old disks back. What the new ones had is gone then.
+/// Brings the old disks back. Undone when it has, the server has its old size all the same, and is in ERROR.
 struct Back;
 
 #[async_trait]
@@ -332,12 +354,26 @@ impl Step<ServerResizeRevert> for Back {
     ) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
         let call = Call::DisksResizeRevert { server: steps::spec(compute, &server).await? };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        compute.ask_step(&server, &call, to).await?;
+        operation.back = true;
+        Ok(())
     }
 
-    async fn undo(&self, _: &Compute, operation: &mut ServerResizeRevert, _: &mut Progress) -> Result<(), Failure> {
-        operation.before.broken = Some("The disks were being brought back to their old size.".to_owned());
-        Ok(())
+    async fn undo(
+        &self,
+        compute: &Compute,
+        operation: &mut ServerResizeRevert,
+        _: &mut Progress,
+    ) -> Result<(), Failure> {
+        if !operation.back {
+            return Ok(());
+        }
+        let server = super::server(compute, &operation.server_id).await?;
+        compute.node_claim(&server, &[&operation.from.flavor]).await.map_err(retry)?;
+        operation.before.broken = Some("The server has its old size again; start it.".to_owned());
+        let given = above(&operation.from.flavor, &operation.new);
+        let change = Change { vm_state: Some(state::ERROR), resized_from: Some(None), ..Change::default() };
+        moved(compute, &server, &operation.from, "reverted", &given, &change).await
     }
 }
 

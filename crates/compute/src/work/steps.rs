@@ -50,6 +50,9 @@ pub(crate) trait OnServer: Operation<Context = Compute> {
     /// What the server was.
     fn before(&mut self) -> &mut Before;
 
+    /// Makes the row what it was before, for starting the server again as it was.
+    fn as_before(&self, _: &mut Server) {}
+
     /// Gives back what was taken when the operation was promised, when it failed. May be called again.
     async fn give_back(&self, _: &Compute) -> Result<(), Failure> {
         Ok(())
@@ -96,17 +99,22 @@ impl<O: OnServer> Step<O> for PowerOff {
         let server = super::server(compute, operation.server_id()).await?;
         let grace_seconds = operation.before().grace_seconds();
         let call = Call::ServerStop { server_id: server.id.clone(), grace_seconds };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        compute.ask_step(&server, &call, to).await?;
+        // What was paused is gone with its memory.
+        if operation.before().vm_state == state::PAUSED {
+            operation.before().vm_state = state::STOPPED.to_owned();
+        }
+        Ok(())
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut O, to: &mut Progress) -> Result<(), Failure> {
         if !operation.before().ran() || operation.before().broken.is_some() {
             return Ok(());
         }
-        let server = super::server(compute, operation.server_id()).await?;
+        let mut server = super::server(compute, operation.server_id()).await?;
+        operation.as_before(&mut server);
         let call = Call::ServerStart { server: spec(compute, &server).await? };
-        let left = compute.ask_undo(&server, &call, to).await?;
-        operation.before().broken = left;
+        operation.before().broken = compute.ask_undo(&server, &call, to).await?;
         Ok(())
     }
 }

@@ -56,7 +56,7 @@ const POWER: &[Case] = &[
 const DISKS: &[Case] = &[
     case(
         "server_rebuild",
-        &["begin", "image", "power_off", "apply", "disks", "power_on", "settle"],
+        &["begin", "image", "power_off", "disks", "power_on", "settle"],
         &[],
         ("rebuild", r#"{"imageRef": "IMAGE"}"#),
         "ACTIVE",
@@ -91,7 +91,7 @@ const DISKS: &[Case] = &[
 const RESIZES: &[Case] = &[
     case(
         "server_resize",
-        &["begin", "claim", "power_off", "apply", "disks", "power_on", "settle"],
+        &["begin", "claim", "clean", "power_off", "apply", "disks", "power_on", "settle"],
         &[],
         LARGE,
         "VERIFY_RESIZE",
@@ -107,7 +107,7 @@ const RESIZES: &[Case] = &[
     ),
     case(
         "server_resize_revert",
-        &["begin", "power_off", "apply", "disks", "power_on", "claim", "settle"],
+        &["begin", "power_off", "apply", "disks", "claim", "power_on", "settle"],
         &[LARGE],
         ("revertResize", "null"),
         "ACTIVE",

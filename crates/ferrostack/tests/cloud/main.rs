@@ -13,5 +13,6 @@ mod life;
 mod queries;
 mod quota;
 mod scopes;
+mod sequences;
 mod sql;
 mod tenants;
