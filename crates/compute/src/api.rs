@@ -4,6 +4,7 @@ pub(crate) mod common;
 pub(crate) mod console_proxy;
 pub(crate) mod metadata;
 
+mod actions;
 mod aggregates;
 mod events;
 mod extensions;
@@ -18,12 +19,13 @@ mod proxy_images;
 mod proxy_networks;
 mod proxy_security_groups;
 mod quotas;
-mod server_actions;
+mod server_diagnostics;
 mod server_hints;
 mod server_history;
 mod server_interfaces;
 mod server_labels;
 mod server_order;
+mod server_password;
 mod server_view;
 mod servers;
 mod services;
@@ -59,7 +61,9 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(topology::routes())
         .merge(extensions::routes())
         .merge(servers::routes())
-        .merge(server_actions::routes())
+        .merge(actions::routes())
+        .merge(server_diagnostics::routes())
+        .merge(server_password::routes())
         .merge(server_labels::routes())
         .merge(server_history::routes())
         .merge(server_interfaces::routes())

@@ -18,6 +18,12 @@ pub struct Config {
     pub disk_allocation_ratio: f64,
     /// Memory in MiB that each node keeps for itself.
     pub reserved_host_memory_mb: u64,
+    /// For how many seconds a deleted server can be restored; 0 deletes at once.
+    pub reclaim_instance_interval: i64,
+    /// After how many seconds a shelved server leaves its node; 0 at once, -1 never by itself.
+    pub shelved_offload_time: i64,
+    /// After how many seconds a resize is confirmed by itself; 0 never.
+    pub resize_confirm_window: i64,
     /// How nodes are chosen.
     pub scheduler: scheduler::Config,
 }
@@ -30,6 +36,9 @@ impl Default for Config {
             ram_allocation_ratio: 1.5,
             disk_allocation_ratio: 1.0,
             reserved_host_memory_mb: 512,
+            reclaim_instance_interval: 0,
+            shelved_offload_time: 0,
+            resize_confirm_window: 0,
             scheduler: scheduler::Config::default(),
         }
     }

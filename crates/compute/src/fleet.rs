@@ -51,10 +51,6 @@ impl Fleet {
         self.nodes.get(self.ids.get(host)?)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// When the node was heard of last.
     fn seen_at(&self, node: &Node) -> Timestamp {
         self.seen.get(&node.host).copied().unwrap_or(node.seen_at).max(node.seen_at)

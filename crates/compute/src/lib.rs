@@ -5,6 +5,7 @@ pub mod key_pairs;
 pub mod nodes;
 pub mod quota;
 
+mod action_rules;
 mod aggregates;
 mod api;
 mod config;
@@ -60,6 +61,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 3, sql: include_str!("../migrations/0003_aggregates.sql") },
     Migration { service: "compute", version: 4, sql: include_str!("../migrations/0004_scheduling.sql") },
     Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
+    Migration { service: "compute", version: 6, sql: include_str!("../migrations/0006_life_cycle.sql") },
 ];
 
 /// The newest microversion served.

@@ -89,7 +89,7 @@ impl Documents<'_> {
             ["network_data.json"] => Document::Json(self.network_data()),
             ["vendor_data.json" | "vendor_data2.json"] => Document::Json(json!({})),
             ["user_data"] => Document::Bytes(self.user_data()?),
-            ["password"] => Document::Text(String::new()),
+            ["password"] => Document::Text(self.server.password.clone()),
             _ => return None,
         })
     }
@@ -124,6 +124,12 @@ impl Documents<'_> {
             document["public_keys"] = json!({name: key});
             document["keys"] = json!([{"name": name, "type": server.key_type, "data": key}]);
         }
+        let files = server.personality.0.keys().enumerate();
+        let files: Vec<Value> =
+            files.map(|(index, path)| json!({"path": path, "content_path": content_path(index)})).collect();
+        if !files.is_empty() {
+            document["files"] = json!(files);
+        }
         if let Some(password) = self.admin_pass.filter(|password| !password.is_empty()) {
             document["admin_pass"] = json!(password);
         }
@@ -148,12 +154,20 @@ impl Documents<'_> {
                 files.insert(format!("openstack/latest/{name}"), STANDARD.encode(document.bytes()));
             }
         }
+        for (index, content) in self.server.personality.0.values().enumerate() {
+            files.insert(format!("openstack{}", content_path(index)), content.clone());
+        }
         files.insert("ec2/latest/meta-data.json".to_owned(), STANDARD.encode(self.ec2_json().to_string()));
         if let Some(user_data) = self.user_data() {
             files.insert("ec2/latest/user-data".to_owned(), STANDARD.encode(user_data));
         }
         files
     }
+}
+
+/// Where a file that the user gave is on the config drive, below `openstack`.
+fn content_path(index: usize) -> String {
+    format!("/content/{index:04}")
 }
 
 impl Document {

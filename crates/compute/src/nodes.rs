@@ -140,6 +140,7 @@ impl Compute {
         placement.aggregates_change(&node.id, &tell.aggregates, &before).await?;
         let mut tx = self.db().begin().await?;
         store::node_told(&mut tx, &node.id, &told).await?;
+        fleet::node_changed(&mut tx, &node.host).await?;
         Ok(tx.commit().await?)
     }
 

@@ -1,6 +1,7 @@
 //! Hears the agents, and says that this process is alive.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{CONTROL_QUEUE, Report, ReportAnswer};
 
@@ -9,6 +10,9 @@ use crate::Compute;
 /// What a control process does, by the names that OpenStack's processes have.
 const SERVICES: &[&str] = &["nova-conductor", "nova-scheduler"];
 
+/// How often it is looked for servers that have waited long enough.
+const WAITING_LOOK: Duration = Duration::from_secs(10);
+
 impl Compute {
     /// Makes the work on servers runnable and starts hearing the agents.
     pub async fn start(&self) -> ::api::Result<()> {
@@ -16,6 +20,8 @@ impl Compute {
         crate::work::register(self);
         let compute = self.clone();
         self.runtime().tasks.spawn_until_stop("compute services", async move { compute.stay_alive().await });
+        let compute = self.clone();
+        self.runtime().tasks.spawn_until_stop("servers in waiting", async move { compute.waiting_always().await });
         let compute = self.clone();
         bus::rpc::serve(Arc::clone(&self.0.deps.bus), self.runtime(), CONTROL_QUEUE, move |report: Report| {
             let compute = compute.clone();
@@ -32,6 +38,23 @@ impl Compute {
             turn.tick().await;
             if let Err(error) = self.services_seen(&self.options().host, SERVICES).await {
                 tracing::warn!(%error, cause = ?error.cause, "the services of this process cannot be marked as alive");
+            }
+        }
+    }
+
+    /// Goes on with servers that have waited for as long as the operator lets them.
+    async fn waiting_always(&self) {
+        let mut turn = tokio::time::interval(WAITING_LOOK);
+        loop {
+            turn.tick().await;
+            for (what, done) in [
+                ("confirming resizes", self.resizes_confirm().await),
+                ("offloading shelved servers", self.shelved_offload().await),
+                ("reclaiming deleted servers", self.deleted_reclaim().await),
+            ] {
+                if let Err(error) = done {
+                    tracing::warn!(%error, cause = ?error.cause, "{what} failed; it is tried again");
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use policy::Rule;
 
+use crate::action_rules::ACTIONS;
 use crate::fleet_rules::FLEET;
 use crate::old_rules::OLD;
 use crate::proxy_rules::PROXIES;
@@ -11,7 +12,7 @@ use crate::server_rules::SERVERS;
 pub const RULES: &[Rule] = &joined();
 
 /// The rules of each part of the service.
-const PARTS: &[&[Rule]] = &[BASE, FLEET, OLD, PROXIES, SERVERS];
+const PARTS: &[&[Rule]] = &[ACTIONS, BASE, FLEET, OLD, PROXIES, SERVERS];
 
 const COUNT: usize = {
     let mut count = 0;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::aggregates::Aggregates;
 use crate::fleet::{Fleet, Known};
 use crate::scheduler::{self, Capacity, Node, Refusal, Request};
-use crate::server::Server;
+use crate::server::{Flavor, Server};
 use crate::store::{fleet as store, servers};
 use crate::{Compute, nodes};
 
@@ -34,9 +34,9 @@ struct Counts {
 }
 
 impl Compute {
-    /// Whether any node reported ever.
+    /// Whether any node reported ever and placement knows it.
     pub(crate) async fn has_nodes(&self) -> Result<bool> {
-        Ok(!self.fleet().await?.is_empty())
+        Ok(self.fleet().await?.all().any(|known| !known.node.told.is_empty()))
     }
 
     /// Finds the best node for a server that has none, without the excluded ones, and claims it.
@@ -60,6 +60,21 @@ impl Compute {
             Ok(best) => self.nodes_claim(server, &best, &wanted.resources).await,
             Err(_) => self.refusal(&fleet, &aggregates, &request).await,
         }
+    }
+
+    /// Has the server hold on its node what it needs in each of these sizes, the larger of each resource; `false`, and
+    /// nothing changed, when the node does not have that.
+    pub(crate) async fn node_claim(&self, server: &Server, flavors: &[&Flavor]) -> Result<bool> {
+        let fleet = self.fleet().await?;
+        let Some(known) = fleet.of_host(&server.host) else { return Ok(false) };
+        let mut resources = BTreeMap::new();
+        for flavor in flavors {
+            for (class, amount) in flavor_resources(flavor) {
+                let most: &mut i64 = resources.entry(class).or_default();
+                *most = amount.max(*most);
+            }
+        }
+        self.0.deps.placement.allocations_claim(&claim(server, &known.node.id, resources)).await
     }
 
     /// Claims the first of the nodes that can still be had.
@@ -281,17 +296,9 @@ fn narrowed(mut wanted: Group, request: &Request, fleet: &Fleet) -> Group {
 
 /// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits.
 fn wanted(server: &Server) -> Group {
-    let flavor = &server.flavor.0;
-    let mut resources = BTreeMap::from([
-        ("VCPU".to_owned(), flavor.vcpus),
-        ("MEMORY_MB".to_owned(), flavor.memory_mb),
-        ("DISK_GB".to_owned(), flavor.disk_gb()),
-    ]);
-    let mut group = Group::default();
-    for (key, value) in &flavor.extra_specs {
-        if let Some(class) = key.strip_prefix("resources:") {
-            resources.insert(class.to_owned(), value.parse().unwrap_or(0));
-        } else if let Some(name) = key.strip_prefix("trait:") {
+    let mut group = Group { resources: flavor_resources(&server.flavor.0), ..Group::default() };
+    for (key, value) in &server.flavor.0.extra_specs {
+        if let Some(name) = key.strip_prefix("trait:") {
             match value.as_str() {
                 "required" => group.required.push(BTreeSet::from([name.to_owned()])),
                 "forbidden" => drop(group.forbidden.insert(name.to_owned())),
@@ -304,8 +311,23 @@ fn wanted(server: &Server) -> Group {
             group.required.push(BTreeSet::from([name.to_owned()]));
         }
     }
+    group
+}
+
+/// What a server of that size takes: the flavor's size, unless its extra specs say otherwise.
+fn flavor_resources(flavor: &Flavor) -> BTreeMap<String, i64> {
+    let mut resources = BTreeMap::from([
+        ("VCPU".to_owned(), flavor.vcpus),
+        ("MEMORY_MB".to_owned(), flavor.memory_mb),
+        ("DISK_GB".to_owned(), flavor.disk_gb()),
+    ]);
+    for (key, value) in &flavor.extra_specs {
+        if let Some(class) = key.strip_prefix("resources:") {
+            resources.insert(class.to_owned(), value.parse().unwrap_or(0));
+        }
+    }
     resources.retain(|_, amount| *amount > 0);
-    Group { resources, ..group }
+    resources
 }
 
 fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -> Claim {

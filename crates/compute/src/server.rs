@@ -3,7 +3,15 @@
 pub(crate) mod actions;
 pub(crate) mod create;
 pub(crate) mod history;
+pub(crate) mod interfaces;
 pub(crate) mod list;
+pub(crate) mod password;
+pub(crate) mod personality;
+pub(crate) mod rebuild;
+pub(crate) mod rescue;
+pub(crate) mod resize;
+pub(crate) mod shelve;
+pub(crate) mod snapshot;
 pub(crate) mod spec;
 pub(crate) mod topology;
 pub(crate) mod update;
@@ -60,6 +68,12 @@ db::row! {
         pub(crate) updated_at: Timestamp,
         pub(crate) launched_at: Option<Timestamp>,
         pub(crate) deleted_at: Option<Timestamp>,
+        pub(crate) locked_by: String,
+        pub(crate) rescue: Option<String>,
+        pub(crate) resized_from: Option<String>,
+        pub(crate) shelved_image_id: String,
+        pub(crate) password: String,
+        pub(crate) personality: db::Json<BTreeMap<String, String>>,
     }
 }
 
@@ -116,6 +130,21 @@ impl From<image::ImageInfo> for Image {
     }
 }
 
+/// What a server is rescued with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Rescue {
+    pub(crate) image_id: String,
+    pub(crate) image: Image,
+}
+
+/// What a server was before it was resized.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Resized {
+    pub(crate) flavor: Flavor,
+    pub(crate) vm_state: String,
+    pub(crate) migration_id: String,
+}
+
 /// A wanted port.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
@@ -148,9 +177,35 @@ impl Server {
         format!("instance-{:08x}", self.number)
     }
 
+    /// The first label of its host name, by which the networks' DNS knows it.
+    pub(crate) fn host_label(&self) -> &str {
+        self.hostname.split('.').next().unwrap_or_default()
+    }
+
     /// The fault, if there is one.
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault.as_deref().and_then(|fault| serde_json::from_str(fault).ok())
+    }
+
+    /// What it is rescued with.
+    pub(crate) fn rescue(&self) -> Option<Rescue> {
+        self.rescue.as_deref().and_then(|rescue| serde_json::from_str(rescue).ok())
+    }
+
+    /// What it was before it was resized, as long as that can be reverted.
+    pub(crate) fn resized_from(&self) -> Option<Resized> {
+        self.resized_from.as_deref().and_then(|resized| serde_json::from_str(resized).ok())
+    }
+
+    /// What of the quota it holds: nothing while it can only be restored, the larger of both sizes while it can go back
+    /// to another.
+    pub(crate) fn quota_held(&self) -> Vec<(&'static str, i64)> {
+        if self.vm_state == crate::state::SOFT_DELETED {
+            return Vec::new();
+        }
+        let old = self.resized_from().map(|resized| resized.flavor.quota(1));
+        let held = self.flavor.0.quota(1).into_iter().enumerate();
+        held.map(|(index, (name, amount))| (name, old.map_or(amount, |old| amount.max(old[index].1)))).collect()
     }
 
     /// What durable work calls it.

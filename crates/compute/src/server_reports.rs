@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::api::Result;
 use protocol::{PowerState, ServerReport};
 
-use crate::store::servers::{Change, Placed, servers_of_host, state_change};
+use crate::store::servers::{Change, From, Placed, servers_of_host, state_change};
 use crate::{Compute, state, store};
 
 /// A report that contradicts a change younger than this may be older than the change; the next one tells.
@@ -44,7 +44,7 @@ impl Compute {
     /// A guest that went off or came back by itself is shown as it is, unless something is being done to it.
     async fn power_sync(&self, server: &Placed, power_state: PowerState) -> Result<()> {
         let vm_state = match (server.vm_state.as_str(), power_state) {
-            (state::ACTIVE, PowerState::Shutdown | PowerState::Crashed) => state::STOPPED,
+            (state::ACTIVE | state::PAUSED, PowerState::Shutdown | PowerState::Crashed) => state::STOPPED,
             (state::STOPPED, PowerState::Running) => state::ACTIVE,
             (same, _) => same,
         };
@@ -57,7 +57,8 @@ impl Compute {
         tracing::info!(server = server.id, from = server.vm_state, to = vm_state, "the guest changed its power itself");
         let change = Change { vm_state: Some(vm_state), power_state: Some(power_state.number()), ..Change::default() };
         let mut tx = self.db().begin().await?;
-        state_change(&mut tx, &server.id, Some(""), &change, now).await?;
+        let from = From { vm_state: &server.vm_state, task_state: "" };
+        state_change(&mut tx, &server.id, Some(from), &change, now).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,10 +1,18 @@
 //! Durable operations on servers.
 
 pub(crate) mod agent;
+pub(crate) mod attach;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod password;
 mod place;
 pub(crate) mod power;
+pub(crate) mod rebuild;
+pub(crate) mod rescue;
+pub(crate) mod resize;
+pub(crate) mod shelve;
+pub(crate) mod snapshot;
+pub(crate) mod steps;
 
 use std::sync::Arc;
 
@@ -18,7 +26,21 @@ pub(crate) fn register(compute: &Compute) {
     let context = Arc::new(compute.clone());
     work.register::<create::ServerCreate>(Arc::clone(&context));
     work.register::<delete::ServerDelete>(Arc::clone(&context));
-    work.register::<power::ServerPower>(context);
+    work.register::<power::ServerPower>(Arc::clone(&context));
+    work.register::<password::ServerPassword>(Arc::clone(&context));
+    work.register::<rebuild::ServerRebuild>(Arc::clone(&context));
+    work.register::<rescue::ServerRescue>(Arc::clone(&context));
+    work.register::<rescue::ServerUnrescue>(Arc::clone(&context));
+    work.register::<snapshot::ServerSnapshot>(Arc::clone(&context));
+    work.register::<resize::ServerResize>(Arc::clone(&context));
+    work.register::<resize::ServerResizeConfirm>(Arc::clone(&context));
+    work.register::<resize::ServerResizeRevert>(Arc::clone(&context));
+    work.register::<shelve::ServerShelve>(Arc::clone(&context));
+    work.register::<shelve::ServerOffload>(Arc::clone(&context));
+    work.register::<shelve::ServerUnshelve>(Arc::clone(&context));
+    work.register::<shelve::ShelvedImageDiscard>(Arc::clone(&context));
+    work.register::<attach::PortAttach>(Arc::clone(&context));
+    work.register::<attach::PortDetach>(context);
 }
 
 /// What another service's error means for a step: its own trouble passes, a refusal does not.

@@ -21,7 +21,7 @@ use policy::{Policy, Rule};
 use runtime::Runtime;
 use tokio::net::TcpListener;
 use tower::Layer as _;
-use tower_http::normalize_path::NormalizePathLayer;
+use tower::util::MapRequestLayer;
 use work::Work;
 
 use crate::config::Config;
@@ -279,9 +279,28 @@ fn bootstrap(settings: &Settings) -> Result<Bootstrap> {
     })
 }
 
-/// Answers on `listener` until the process stops. A trailing slash in a path does not matter.
+/// The path without a slash at its end, where services take such a path as the one without. Nova and Glance do so for
+/// their versions only.
+fn without_slash(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let trimmed = path.trim_end_matches('/');
+    let strict = path.starts_with("/compute/v2.1/") || path.starts_with("/image/v2/");
+    if trimmed.len() == path.len() || trimmed.is_empty() || (strict && trimmed.matches('/').count() > 2) {
+        return request;
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut parts = request.uri().clone().into_parts();
+    // What was a path is one without its last character too.
+    parts.path_and_query = format!("{trimmed}{query}").parse().ok();
+    if let Ok(uri) = http::Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// Answers on `listener` until the process stops.
 fn serve(runtime: &Runtime, listener: TcpListener, router: Router) {
-    let app = NormalizePathLayer::trim_trailing_slash().layer(router);
+    let app = MapRequestLayer::new(without_slash).layer(router);
     let tasks = runtime.tasks.clone();
     runtime.tasks.spawn("http", async move {
         let served =

@@ -20,7 +20,7 @@ pub(crate) enum Named {
 }
 
 /// A domain by its id or its name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum DomainRef {
     Id(String),
     Name(String),
@@ -114,7 +114,8 @@ impl Identity {
             (Some(scope), _) => self.token_issue(user.into_token(scope, parent)).await?,
             (None, WantedScope::Trust(id)) => self.token_of_trust(&id, user).await?,
             (None, wanted) => {
-                let scope = self.scope_resolve(wanted, &user.id).await?;
+                let revision = parent.as_ref().map(|token| token.revision);
+                let scope = self.scope_resolve(wanted, &user.id, revision).await?;
                 self.token_issue(user.into_token(scope, parent)).await?
             }
         };
@@ -254,7 +255,8 @@ impl Identity {
         Ok(issued)
     }
 
-    async fn scope_resolve(&self, wanted: WantedScope, user_id: &str) -> Result<Scope> {
+    /// The scope that is wanted, as of a revision if one is known.
+    async fn scope_resolve(&self, wanted: WantedScope, user_id: &str, revision: Option<i64>) -> Result<Scope> {
         let db = &self.0.db;
         Ok(match wanted {
             WantedScope::Unscoped | WantedScope::Trust(_) => Scope::Unscoped,
@@ -263,17 +265,31 @@ impl Identity {
             WantedScope::Domain(DomainRef::Name(name)) => Scope::Domain(self.domain_named(&name).await?),
             WantedScope::Project(Named::Id(id)) => Scope::Project(id),
             WantedScope::Project(Named::Name(name, domain)) => {
-                let domain_id = match domain {
-                    DomainRef::Id(id) => id,
-                    DomainRef::Name(name) => self.domain_named(&name).await?,
-                };
-                Scope::Project(project::by_name(db, &domain_id, &name).await?.ok_or_else(refused)?.id)
+                Scope::Project(self.project_named((name, domain), revision).await?)
             }
             WantedScope::Default => match user::account(db, user_id).await?.and_then(|user| user.default_project_id) {
                 Some(id) if self.is_usable(user_id, &id).await? => Scope::Project(id),
                 _ => Scope::Unscoped,
             },
         })
+    }
+
+    /// The id of the project of that name in that domain. One that was found at a revision is remembered until the next.
+    async fn project_named(&self, key: (String, DomainRef), revision: Option<i64>) -> Result<String> {
+        if let Some((at, id)) = self.0.project_ids.get(&key)
+            && Some(at) == revision
+        {
+            return Ok(id);
+        }
+        let domain_id = match &key.1 {
+            DomainRef::Id(id) => id.clone(),
+            DomainRef::Name(name) => self.domain_named(name).await?,
+        };
+        let id = project::by_name(&self.0.db, &domain_id, &key.0).await?.ok_or_else(refused)?.id;
+        if let Some(revision) = revision {
+            self.0.project_ids.put(key, (revision, id.clone()));
+        }
+        Ok(id)
     }
 
     async fn domain_named(&self, name: &str) -> Result<String> {

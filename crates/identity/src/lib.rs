@@ -118,6 +118,7 @@ struct Inner {
     passwords: password::Passwords,
     tokens: token::Cache<token::Key, (token::Epoch, Arc<token::Token>)>,
     standings: token::Cache<token::Place, (i64, Arc<token::Standing>)>,
+    project_ids: token::Cache<(String, authentication::DomainRef), (i64, String)>,
     throttle: throttle::Throttle,
     directory: Mutex<Option<(i64, Arc<directory::Directory>)>>,
 }
@@ -135,6 +136,7 @@ impl Identity {
             passwords: password::Passwords::new(config.password_hash_rounds),
             tokens: token::Cache::new(config.token.cache / 2),
             standings: token::Cache::new(config.token.cache / 2),
+            project_ids: token::Cache::new(config.token.cache / 2),
             throttle: throttle::Throttle::new(config.failures_of_source, config.failures_of_account),
             directory: Mutex::default(),
             db,

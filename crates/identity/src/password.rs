@@ -18,7 +18,8 @@ pub(crate) struct Passwords {
 
 impl Passwords {
     pub fn new(rounds: u32) -> Self {
-        let slots = std::thread::available_parallelism().map_or(1, usize::from);
+        // One core stays with the other requests: they do not wait for logins.
+        let slots = std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1));
         let decoy = format!("$2b${rounds:02}${}{}", ".".repeat(22), ".".repeat(31));
         Self { rounds, slots: Arc::new(Semaphore::new(slots)), decoy }
     }

@@ -12,6 +12,7 @@ mod patch;
 mod quota;
 mod range;
 mod rules;
+mod servers;
 mod store;
 mod sweep;
 mod ticket;

@@ -38,6 +38,13 @@ pub(crate) struct Update {
     fixed_ip_address: Option<Option<IpAddr>>,
 }
 
+impl Update {
+    /// To lead to that port, or to none.
+    pub(crate) fn leading(port_id: Option<String>, fixed: Option<IpAddr>) -> Self {
+        Self { description: None, port_id: Some(port_id), fixed_ip_address: Some(fixed) }
+    }
+}
+
 fn not_found(id: &str) -> Error {
     missing("FloatingIPNotFound", "Floating IP", id)
 }

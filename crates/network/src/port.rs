@@ -66,6 +66,18 @@ pub(crate) struct Update {
     profile: Option<Option<serde_json::Map<String, serde_json::Value>>>,
 }
 
+impl Update {
+    /// Other security groups.
+    pub(crate) fn groups(groups: Vec<String>) -> Self {
+        Self { security_groups: Some(groups), ..Self::default() }
+    }
+
+    /// Other addresses.
+    pub(crate) fn addresses(fixed_ips: Vec<FixedIpRequest>) -> Self {
+        Self { fixed_ips: Some(fixed_ips), ..Self::default() }
+    }
+}
+
 /// A port to be made and the addresses it asks for.
 pub(crate) struct Draft {
     pub(crate) port: Port,

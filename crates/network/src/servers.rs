@@ -28,6 +28,9 @@ pub struct ServerPortsRequest {
     pub security_groups: Vec<String>,
     /// The ports, in order of the guest's interfaces.
     pub wanted: Vec<WantedPort>,
+    /// The place of the first of them among the server's ports: 0 for a new server, and any larger than those taken
+    /// for a port that is added.
+    pub first: i64,
     /// The host name in the networks' DNS.
     pub dns_name: String,
 }
@@ -134,7 +137,7 @@ impl Network {
         let networks = store::network::get(&mut write.tx, &ids).await?;
         let mut drafts = Vec::new();
         let mut rows = Vec::new();
-        for (position, wanted) in (0_i64..).zip(&request.wanted) {
+        for (position, wanted) in (request.first..).zip(&request.wanted) {
             if done.contains(&position) {
                 continue;
             }
@@ -267,11 +270,28 @@ impl Network {
 
     /// Deletes the ports that were made for the server and gives the others back.
     pub async fn server_ports_delete(&self, server_id: &str) -> Result<()> {
+        self.server_ports_release(server_id, |_| true).await
+    }
+
+    /// Deletes one of the server's ports, if it was made for it, or gives it back.
+    pub async fn server_port_delete(&self, server_id: &str, port_id: &str) -> Result<()> {
+        self.server_ports_release(server_id, |row| row.port_id == port_id).await
+    }
+
+    /// The port in that place among the server's.
+    pub async fn server_port_at(&self, server_id: &str, position: i64) -> Result<Option<String>> {
+        let rows = store::server::of(&self.0.db, &[server_id.to_owned()]).await?;
+        Ok(rows.into_iter().find(|row| row.position == position).map(|row| row.port_id))
+    }
+
+    async fn server_ports_release(&self, server_id: &str, wanted: impl Fn(&Row) -> bool) -> Result<()> {
         let mut write = self.write().await?;
-        let rows = store::server::of(&mut write.tx, &[server_id.to_owned()]).await?;
+        let mut rows = store::server::of(&mut write.tx, &[server_id.to_owned()]).await?;
+        rows.retain(|row| wanted(row));
         let ids: Vec<String> = rows.iter().map(|row| row.port_id.clone()).collect();
         let mut ports = store::port::get(&mut write.tx, &ids).await?;
         for row in rows {
+            store::delete(&mut write.tx, "network_server_ports", "port_id", &row.port_id).await?;
             let Some(mut port) = ports.remove(&row.port_id) else { continue };
             if row.made {
                 self.port_remove(&mut write, &port).await?;
@@ -284,7 +304,6 @@ impl Network {
             write.status_changed();
             self.port_changed(&mut write, &port);
         }
-        store::delete(&mut write.tx, "network_server_ports", "server_id", server_id).await?;
         self.commit(write).await
     }
 
@@ -382,7 +401,7 @@ fn subnet_info(subnet: &model::Subnet) -> SubnetInfo {
     }
 }
 
-fn group_choose(found: &[store::security_group::Name], text: &str) -> Result<String> {
+pub(crate) fn group_choose(found: &[store::security_group::Name], text: &str) -> Result<String> {
     if let Some(group) = found.iter().find(|group| group.id == text) {
         return Ok(group.id.clone());
     }

@@ -106,6 +106,17 @@ impl Work {
         store::operations_cancel(tx, target).await
     }
 
+    /// Whether the operation has ended, and if it failed why; `None` while it goes on.
+    pub async fn outcome(&self, id: &str) -> Result<Option<Option<String>>> {
+        Ok(match store::operation_phase(&self.0.db, id).await? {
+            Some(row) if row.phase == "done" => Some(None),
+            Some(row) if row.phase == "undone" => Some(Some(row.failure.unwrap_or_default())),
+            Some(_) => None,
+            // Nobody remembers it: it ended long ago.
+            None => Some(None),
+        })
+    }
+
     /// Says that there may be work to do.
     pub fn wake(&self) {
         self.0.wake.notify_one();

@@ -263,3 +263,15 @@ pub(crate) async fn steps_of(db: &Db, operation_id: &str) -> Result<Vec<StepReco
 pub(crate) async fn operations_open(db: &Db) -> Result<i64> {
     sql("SELECT COUNT(*) FROM operations WHERE phase IN ('run', 'undo')").one(db).await
 }
+
+db::row! {
+    /// How far an operation is.
+    pub(crate) struct Phase {
+        pub(crate) phase: String,
+        pub(crate) failure: Option<String>,
+    }
+}
+
+pub(crate) async fn operation_phase(db: &Db, id: &str) -> Result<Option<Phase>> {
+    sql("SELECT phase, failure FROM operations WHERE id = $1").bind(id).optional(db).await
+}

@@ -246,6 +246,7 @@ impl Node {
                 suspended: false,
                 nics: std::collections::BTreeSet::new(),
                 crash_dumps: 0,
+                memory_mb: server.memory_mb,
             });
             known.nics = server.ports.iter().map(ServerPort::tap_name).collect();
             known.boot();
@@ -289,7 +290,18 @@ impl Node {
             return Err(Problem::Temporary("the server does not run".to_owned()));
         }
         let nics = server.nics.iter().map(|tap| NicDiagnostics { tap: tap.clone(), ..NicDiagnostics::default() });
-        Ok(Diagnostics { driver: "fake".to_owned(), nics: nics.collect(), ..Diagnostics::default() })
+        // The API has no word for a driver like this.
+        let driver = "libvirt".to_owned();
+        Ok(Diagnostics {
+            driver,
+            hypervisor: Some("fake".to_owned()),
+            hypervisor_os: Some("linux".to_owned()),
+            uptime: Some(1),
+            nics: nics.collect(),
+            memory_maximum_mb: Some(server.memory_mb),
+            memory_used_mb: Some(server.memory_mb),
+            ..Diagnostics::default()
+        })
     }
 }
 
@@ -303,16 +315,27 @@ fn disks(server: &ServerSpec) -> Vec<String> {
     disks
 }
 
-/// A qcow2 of 1 MiB with nothing in it: a header of version 3 without any table.
+/// A qcow2 of 1 MiB with nothing in it: four clusters of 512 bytes with the header of version 2, an empty first table,
+/// the table of reference counts and one block of them.
 fn empty_qcow2() -> Vec<u8> {
-    let mut header = b"QFI\xfb\0\0\0\x03".to_vec();
-    header.extend([0; 12]);
-    header.extend(16_u32.to_be_bytes());
-    header.extend((1_u64 << 20).to_be_bytes());
-    header.resize(100, 0);
-    header.extend(104_u32.to_be_bytes());
-    header.resize(512, 0);
-    header
+    const CLUSTER_BITS: u32 = 9;
+    let cluster = |number: u64| (number << CLUSTER_BITS).to_be_bytes();
+    let mut image = b"QFI\xfb".to_vec();
+    image.extend(2_u32.to_be_bytes());
+    image.extend([0; 12]);
+    image.extend(CLUSTER_BITS.to_be_bytes());
+    image.extend((1_u64 << 20).to_be_bytes());
+    image.extend(0_u32.to_be_bytes());
+    image.extend(32_u32.to_be_bytes());
+    image.extend(cluster(1));
+    image.extend(cluster(2));
+    image.extend(1_u32.to_be_bytes());
+    image.resize(2 << CLUSTER_BITS, 0);
+    image.extend(cluster(3));
+    image.resize(3 << CLUSTER_BITS, 0);
+    image.extend([0, 1].repeat(4));
+    image.resize(4 << CLUSTER_BITS, 0);
+    image
 }
 
 #[async_trait]
@@ -437,5 +460,19 @@ impl Ports for Node {
             Ok(())
         };
         self.0.control.call("ports_unplug", server_id, work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_empty_image_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("empty.qcow2");
+        std::fs::write(&path, empty_qcow2()).unwrap();
+        let checked = std::process::Command::new("qemu-img").args(["check", "-q"]).arg(&path).status().unwrap();
+        assert!(checked.success());
     }
 }

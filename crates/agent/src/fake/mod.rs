@@ -139,6 +139,11 @@ impl Node {
         self.state().servers.get(id).map_or(0, |server| server.boots)
     }
 
+    /// The power of a server that has a domain.
+    pub fn server_power(&self, id: &str) -> Option<protocol::PowerState> {
+        self.state().servers.get(id).map(|server| server.power)
+    }
+
     /// The ids of the servers that have a domain.
     pub fn servers(&self) -> Vec<String> {
         self.state().servers.keys().cloned().collect()
@@ -147,6 +152,11 @@ impl Node {
     /// The ids of the servers that have disks.
     pub fn disks(&self) -> Vec<String> {
         self.state().disks.keys().cloned().collect()
+    }
+
+    /// The names of a server's disks.
+    pub fn disks_of(&self, id: &str) -> Vec<String> {
+        self.state().disks.get(id).cloned().unwrap_or_default()
     }
 
     /// The names of the taps that are plugged.

@@ -31,6 +31,8 @@ pub(super) struct Server {
     /// How often the guest was told to dump its memory.
     #[serde(default)]
     pub(super) crash_dumps: u64,
+    #[serde(default)]
+    pub(super) memory_mb: u64,
 }
 
 impl Server {

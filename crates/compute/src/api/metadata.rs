@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use protocol::metadata_verify;
 
 use crate::Compute;
@@ -15,7 +15,8 @@ use crate::metadata::{Document, Documents};
 use crate::server::spec::zone;
 
 pub(crate) fn routes_of(compute: Compute) -> Router {
-    let router = Router::new().route("/", get(document_show)).route("/{*path}", get(document_show));
+    let documents = get(document_show).post(password_tell);
+    let router = Router::new().route("/", get(document_show)).route("/{*path}", documents);
     Service { kind: "compute", prefix: "", style: Style::Compute, negotiation: None }.wrap(router.with_state(compute))
 }
 
@@ -26,6 +27,32 @@ async fn document_show(State(compute): State<Compute>, uri: Uri, headers: Header
         document @ Document::Text(_) => typed("text/plain; charset=utf-8", document),
         document @ Document::Bytes(_) => typed("application/octet-stream", document),
     })
+}
+
+/// The most that a guest's encrypted password may have.
+const PASSWORD_LIMIT: usize = 4 * 255;
+
+/// A guest tells its password, encrypted with its user's key, once.
+async fn password_tell(
+    State(compute): State<Compute>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> Result<StatusCode> {
+    let (address, network_id) = asker(&compute, &headers)?;
+    let mut parts = uri.path().trim_matches('/').split('/');
+    if (parts.next(), parts.next_back()) != (Some("openstack"), Some("password")) {
+        return Err(Error::not_found("Only a password can be told here."));
+    }
+    if body.len() > PASSWORD_LIMIT {
+        return Err(Error::bad_request(format!("The password has more than {PASSWORD_LIMIT} bytes.")));
+    }
+    let found = compute.0.deps.network.port_of_address(&network_id, address).await?;
+    let (server_id, _) = found.ok_or_else(|| Error::not_found("There is no server with this address."))?;
+    if compute.password_keep(&server_id, &body).await? {
+        return Ok(StatusCode::OK);
+    }
+    Err(Error::conflict("The password was told already; clear it first."))
 }
 
 fn typed(kind: &'static str, document: Document) -> Response {

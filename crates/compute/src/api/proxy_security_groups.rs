@@ -288,6 +288,9 @@ async fn rule_create(
     Json(RuleBody { security_group_rule: new }): Json<RuleBody>,
 ) -> Result<Json<Value>> {
     allowed(&caller, version, "rule:create")?;
+    if !fields::is_uuid(&new.parent_group_id) {
+        return Err(Error::bad_request(format!("Security group id {} should be a UUID.", new.parent_group_id)));
+    }
     let network = &compute.0.deps.network;
     network.security_group_show(&caller, &new.parent_group_id).await?;
     let mut names = Names::new();

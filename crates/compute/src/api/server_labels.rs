@@ -60,7 +60,7 @@ async fn metadata_add(
         items.extend(body.metadata);
         Ok(())
     };
-    Ok(Json(Metadata { metadata: compute.metadata_change(&server, change).await? }))
+    Ok(Json(Metadata { metadata: compute.metadata_change(&caller, &server, change).await? }))
 }
 
 async fn metadata_replace(
@@ -74,7 +74,7 @@ async fn metadata_replace(
         *items = body.metadata;
         Ok(())
     };
-    Ok(Json(Metadata { metadata: compute.metadata_change(&server, change).await? }))
+    Ok(Json(Metadata { metadata: compute.metadata_change(&caller, &server, change).await? }))
 }
 
 async fn metadata_show(
@@ -102,7 +102,7 @@ async fn metadata_set(
         items.extend(item.clone());
         Ok(())
     };
-    compute.metadata_change(&server, change).await?;
+    compute.metadata_change(&caller, &server, change).await?;
     Ok(Json(Meta { meta: item }))
 }
 
@@ -112,7 +112,7 @@ async fn metadata_remove(
     Path((id, key)): Path<(String, String)>,
 ) -> Result<StatusCode> {
     let server = compute.server_for(&caller, "os_compute_api:server-metadata:delete", &id).await?;
-    compute.metadata_change(&server, |items| items.remove(&key).map(drop).ok_or_else(missing_key)).await?;
+    compute.metadata_change(&caller, &server, |items| items.remove(&key).map(drop).ok_or_else(missing_key)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -11,6 +11,7 @@ use super::server_hints;
 use crate::hostname;
 use crate::server::Wanted;
 use crate::server::create::{LocalDisk, Networks, Order};
+use crate::server::personality::File;
 use crate::server::update::check_tags;
 
 /// `POST /servers`.
@@ -64,7 +65,7 @@ pub(super) struct NewServer {
     #[serde(default, rename = "adminPass")]
     admin_pass: Option<String>,
     #[serde(default)]
-    personality: Option<Vec<Value>>,
+    personality: Option<Vec<File>>,
     #[serde(default)]
     block_device_mapping_v2: Option<Vec<BlockDevice>>,
     #[serde(default)]
@@ -84,9 +85,19 @@ pub(super) struct NewServer {
 /// An id, which old clients also send as a number or as an address that ends in it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Reference {
+pub(super) enum Reference {
     Number(i64),
     Text(String),
+}
+
+impl Reference {
+    /// The id.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -185,12 +196,10 @@ impl Body {
             // Before descriptions could be written, the name served as one.
             description: if version >= Microversion(2, 19) { server.description } else { Some(server.name) },
             hostname: server.hostname,
-            flavor_id: match server.flavor {
-                Reference::Number(number) => number.to_string(),
-                Reference::Text(text) => text.rsplit('/').next().unwrap_or_default().to_owned(),
-            },
+            flavor_id: server.flavor.id(),
             image_id,
             local_disks,
+            personality: server.personality.unwrap_or_default(),
             key_name: server.key_name,
             networks,
             security_groups: server.security_groups.into_iter().map(|group| group.name).collect(),
@@ -232,9 +241,6 @@ impl NewServer {
         let unbuilt = |what: &str| {
             Err(Error::bad_request(format!("{what} is not possible in this cloud; leave it out of the request.")))
         };
-        if self.personality.as_ref().is_some_and(|files| !files.is_empty()) {
-            return unbuilt("Injecting files (personality); user_data and config_drive reach the guest");
-        }
         if self.trusted_image_certificates.is_some() {
             return unbuilt("Validating image certificates");
         }
@@ -291,13 +297,13 @@ fn networks(field: Option<NetworksField>, version: Microversion) -> Result<Netwo
             "Invalid input for field/attribute server: 'networks' is a required property since microversion 2.37: \
              give a list, \"auto\" or \"none\".",
         )),
-        None => Ok(Networks::Auto),
-        Some(NetworksField::Word(word)) if words && word == "auto" => Ok(Networks::Auto),
+        None => Ok(Networks::Auto { allocate: false }),
+        Some(NetworksField::Word(word)) if words && word == "auto" => Ok(Networks::Auto { allocate: true }),
         Some(NetworksField::Word(word)) if words && word == "none" => Ok(Networks::None),
         Some(NetworksField::Word(word)) => {
             Err(Error::bad_request(format!("Invalid input for field/attribute networks. Value: {word}.")))
         }
-        Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto),
+        Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto { allocate: false }),
         Some(NetworksField::List(list)) => {
             list.into_iter().map(|field| wanted(field, version)).collect::<Result<_>>().map(Networks::Listed)
         }

@@ -27,6 +27,8 @@ struct Facts<'a> {
     version: Microversion,
     /// Whether the caller sees what only administrators see.
     admin: bool,
+    /// Whether it is more than the answer to a change was before 2.75.
+    whole: bool,
 }
 
 /// Who sees a field, and where.
@@ -60,7 +62,7 @@ const FIELDS: &[Field] = &[
     Field("flavor", 47, LAST, Seen::Everywhere, flavor_whole),
     Field("created", 1, LAST, Seen::Everywhere, |f| Some(json!(time::seconds(f.server.created_at)))),
     Field("updated", 1, LAST, Seen::Everywhere, |f| Some(json!(time::seconds(f.server.updated_at)))),
-    Field("addresses", 1, LAST, Seen::Everywhere, |f| Some(Value::Object(addresses(f.ports, true)))),
+    Field("addresses", 1, LAST, Seen::Everywhere, |f| Some(Value::Object(addresses(f.ports, f.whole)))),
     Field("accessIPv4", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.access_ipv4))),
     Field("accessIPv6", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.access_ipv6))),
     Field("links", 1, LAST, Seen::Everywhere, |f| Some(super::common::own_links(f.links, "servers", &f.server.id))),
@@ -277,6 +279,7 @@ impl Compute {
                 links,
                 version,
                 admin,
+                whole: place != Place::Update || version >= Microversion(2, 75),
             };
             write(&facts, place)
         });

@@ -172,6 +172,7 @@ impl Update {
             access_ipv6: self.access_ipv6.map(|address| address.map(|a| a.to_string()).unwrap_or_default()),
             disk_config: self.disk_config,
             asked_zone: self.pinned_availability_zone.map(Option::unwrap_or_default),
+            asked_host: None,
         })
     }
 }

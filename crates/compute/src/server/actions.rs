@@ -1,21 +1,37 @@
-//! What is done to a server that exists: delete, start, stop, reboot.
+//! What is done to a server that exists: whether it may be, and the one transaction that promises it.
 
 use ::api::{Error, Result};
+use db::Tx;
 use identity::Caller;
 use jiff::{Timestamp, ToSpan as _};
+use policy::Target;
+use work::Operation;
 
 use super::Server;
-use crate::state::Action;
+use crate::state::{self, Action};
+use crate::store::servers::{self, Change, From};
 use crate::work::delete::ServerDelete;
 use crate::work::power::{Power, ServerPower};
-use crate::{Compute, store};
+use crate::{Compute, quota, store};
 
-/// How long starting, stopping and rebooting may take.
-const POWER_LIMIT_MINUTES: i64 = 30;
+/// How long an operation on a server may take, if nothing of it moves the bytes of a disk.
+pub(crate) const LIMIT_MINUTES: i64 = 30;
 
 impl Compute {
-    /// Puts the server on its way out; what is being done to it is undone first.
+    /// Puts the server on its way out; what is being done to it is undone first. Where deleted servers are kept for a
+    /// while, that is what happens to one that is on a node.
     pub(crate) async fn server_delete(&self, caller: &Caller, server: &Server) -> Result<()> {
+        key_check(caller, server)?;
+        let keep = self.options().config.reclaim_instance_interval > 0;
+        let may = Action::SoftDelete.check(&server.id, &server.vm_state, &server.task_state).is_ok();
+        if keep && may && !server.host.is_empty() {
+            return self.server_power(caller, server, Power::SoftDelete).await;
+        }
+        self.server_delete_now(&caller.token.user_id, &caller.request_id, server).await
+    }
+
+    /// Puts the server on its way out.
+    pub(crate) async fn server_delete_now(&self, user_id: &str, request_id: &str, server: &Server) -> Result<()> {
         let deps = &self.0.deps;
         let now = deps.runtime.clock.now();
         let mut tx = deps.db.begin().await?;
@@ -26,31 +42,66 @@ impl Compute {
         // Deleting never gives up.
         let deadline = now.checked_add((10 * 365 * 24).hours()).unwrap_or(Timestamp::MAX);
         let data = ServerDelete::new(&server.id);
-        deps.work.submit(&mut tx, &operation(caller, server, deadline, data)).await?;
+        deps.work.submit(&mut tx, &promised(user_id, request_id, server, deadline, data)).await?;
         tx.commit().await?;
         self.0.cancelled.send_modify(|count| *count += 1);
         deps.work.wake();
         Ok(())
     }
 
-    /// Starts, stops or reboots the server.
+    /// Has the server's node do something that is over with one call.
     pub(crate) async fn server_power(&self, caller: &Caller, server: &Server, power: Power) -> Result<()> {
-        let action = power.action();
+        let mut tx = self.server_claim(Some(caller), server, power.action()).await?;
+        if power == Power::Restore {
+            let identity = &self.0.deps.identity;
+            quota::claim(&mut tx, identity, &server.project_id, &server.flavor.0.quota(1)).await?;
+            // From here on it counts, whatever comes.
+            let change = Change { vm_state: Some(state::STOPPED), ..Change::default() };
+            servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await?;
+        }
+        self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, ServerPower::new(&server.id, power)).await.map(drop)
+    }
+
+    /// Begins an action: checks lock, states and place, and claims the server for it. What belongs to it is written in
+    /// the transaction that comes back; dropping that takes it all back. Without a caller it is the service itself.
+    pub(crate) async fn server_claim(&self, caller: Option<&Caller>, server: &Server, action: Action) -> Result<Tx> {
+        if let Some(caller) = caller.filter(|_| action.needs_key()) {
+            key_check(caller, server)?;
+        }
         action.check(&server.id, &server.vm_state, &server.task_state)?;
-        placed(server)?;
-        let deps = &self.0.deps;
-        let now = deps.runtime.clock.now();
-        let mut tx = deps.db.begin().await?;
-        let change = store::servers::Change { task_state: Some(action.task()), ..Default::default() };
-        if !store::servers::state_change(&mut tx, &server.id, Some(&server.task_state), &change, now).await? {
+        if server.vm_state != state::SHELVED_OFFLOADED {
+            placed(server)?;
+        }
+        let mut tx = self.db().begin().await?;
+        let task_state = Some(action.task()).filter(|task| !task.is_empty());
+        let change = Change { task_state, ..Change::default() };
+        let from = From { vm_state: &server.vm_state, task_state: &server.task_state };
+        if !servers::state_change(&mut tx, &server.id, Some(from), &change, self.runtime().clock.now()).await? {
             drop(tx);
             return Err(self.changed_meanwhile(server, action).await?);
         }
-        let deadline = now.checked_add(POWER_LIMIT_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
-        deps.work.submit(&mut tx, &operation(caller, server, deadline, ServerPower::new(&server.id, power))).await?;
+        Ok(tx)
+    }
+
+    /// Promises the work of an action that was claimed. Returns the operation's id.
+    pub(crate) async fn server_submit<O: Operation>(
+        &self,
+        mut tx: Tx,
+        caller: Option<&Caller>,
+        server: &Server,
+        minutes: i64,
+        data: O,
+    ) -> Result<String> {
+        let deps = &self.0.deps;
+        let deadline = deps.runtime.clock.now().checked_add(minutes.minutes()).unwrap_or(Timestamp::MAX);
+        let user_id = caller.map_or(&server.user_id, |caller| &caller.token.user_id);
+        let own_id = || format!("req-{}", deps.runtime.ids.uuid());
+        let request_id = caller.map_or_else(own_id, |caller| caller.request_id.clone());
+        let new = promised(user_id, &request_id, server, deadline, data);
+        let id = deps.work.submit(&mut tx, &new).await?;
         tx.commit().await?;
         deps.work.wake();
-        Ok(())
+        Ok(id)
     }
 
     /// The refusal for a server whose state changed between look and claim.
@@ -62,6 +113,52 @@ impl Compute {
             Error::conflict(format!("Instance {} changed at the same moment; try again.", server.id))
         }))
     }
+
+    /// Locks the server: from now on only administrators, or its owner after unlocking it, change it.
+    pub(crate) async fn server_lock(&self, caller: &Caller, server: &Server, reason: Option<&str>) -> Result<()> {
+        let owner = owns(caller, server);
+        if server.locked && owner {
+            return Ok(());
+        }
+        self.lock_set(server, if owner { "owner" } else { "admin" }, reason).await
+    }
+
+    /// Unlocks the server. What an administrator locked, only those unlock whom a rule of its own lets.
+    pub(crate) async fn server_unlock(&self, caller: &Caller, server: &Server) -> Result<()> {
+        if server.locked && server.locked_by == "admin" {
+            let target = Target::new().with("project_id", &server.project_id).with("user_id", &server.user_id);
+            caller.allow("os_compute_api:os-lock-server:unlock:unlock_override", &target)?;
+        }
+        self.lock_set(server, "", None).await
+    }
+
+    async fn lock_set(&self, server: &Server, locked_by: &str, reason: Option<&str>) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        servers::lock_set(&mut tx, &server.id, locked_by, reason, self.runtime().clock.now()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// States what the server is, whatever it really is.
+    pub(crate) async fn server_state_reset(&self, server: &Server, vm_state: &'static str) -> Result<()> {
+        let change = Change { vm_state: Some(vm_state), task_state: Some(""), ..Change::default() };
+        let mut tx = self.db().begin().await?;
+        if !servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await? {
+            return Err(Error::conflict(format!("Instance {} is being deleted; nothing else can begin.", server.id)));
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+fn owns(caller: &Caller, server: &Server) -> bool {
+    caller.token.project_id.as_deref() == Some(server.project_id.as_str())
+}
+
+/// 409 for a server that is locked, unless the caller is an administrator.
+pub(crate) fn key_check(caller: &Caller, server: &Server) -> Result<()> {
+    if server.locked && !caller.may("context_is_admin", &Target::new()) {
+        return Err(Error::conflict(format!("Instance {} is locked", server.id)));
+    }
+    Ok(())
 }
 
 /// 409 for a server that never got as far as a node.
@@ -72,12 +169,19 @@ pub(crate) fn placed(server: &Server) -> Result<()> {
     Ok(())
 }
 
-fn operation<O>(caller: &Caller, server: &Server, deadline: Timestamp, data: O) -> work::NewOperation<O> {
+/// Work on a server, to be promised.
+pub(crate) fn promised<O>(
+    user_id: &str,
+    request_id: &str,
+    server: &Server,
+    deadline: Timestamp,
+    data: O,
+) -> work::NewOperation<O> {
     work::NewOperation {
         target: server.work_target(),
         project_id: Some(server.project_id.clone()),
-        user_id: Some(caller.token.user_id.clone()),
-        request_id: caller.request_id.clone(),
+        user_id: Some(user_id.to_owned()),
+        request_id: request_id.to_owned(),
         deadline,
         data,
     }

@@ -10,6 +10,7 @@ use identity::Caller;
 use policy::Target;
 use serde_json::{Map, Value};
 
+use super::personality::File;
 use super::{Flavor, Image, Server, Wanted, work_target};
 use crate::quota::{self, Owner};
 use crate::work::create::ServerCreate;
@@ -21,8 +22,8 @@ const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
 /// Which networks a new server gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Networks {
-    /// The project's own, if that is clear.
-    Auto,
+    /// The project's own, if that is clear; with `allocate` one is made for a project that has none.
+    Auto { allocate: bool },
     /// None.
     None,
     /// These.
@@ -47,6 +48,7 @@ pub(crate) struct Order {
     pub(crate) flavor_id: String,
     pub(crate) image_id: String,
     pub(crate) local_disks: Vec<LocalDisk>,
+    pub(crate) personality: Vec<File>,
     pub(crate) key_name: Option<String>,
     pub(crate) networks: Networks,
     pub(crate) security_groups: Vec<String>,
@@ -92,8 +94,11 @@ impl Compute {
                 "Several servers cannot share one port or fixed address; create them one by one or name networks.",
             ));
         }
+        let personality = self.personality_of(&project_id, &order.personality).await?;
         let template = self.row(caller, &project_id, &order, flavor, image, networks);
         let template = Server {
+            config_drive: order.config_drive || !personality.is_empty(),
+            personality: db::Json(personality),
             key_name: key.as_ref().map(|key| key.0.clone()),
             key_type: key.as_ref().map(|key| key.1.clone()),
             public_key: key.map(|key| key.2),
@@ -153,7 +158,7 @@ impl Compute {
         Ok(fits.min().unwrap_or(order.max_count).clamp(order.min_count, order.max_count))
     }
 
-    async fn flavor_of(&self, caller: &Caller, id: &str) -> Result<Flavor> {
+    pub(crate) async fn flavor_of(&self, caller: &Caller, id: &str) -> Result<Flavor> {
         let flavor = self.flavor_get(caller, id).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::bad_request(format!(
                 "Flavor {id} could not be found. Name one of those that the list of flavors shows."
@@ -172,7 +177,7 @@ impl Compute {
         })
     }
 
-    async fn image_of(&self, caller: &Caller, id: &str, flavor: &Flavor) -> Result<Image> {
+    pub(crate) async fn image_of(&self, caller: &Caller, id: &str, flavor: &Flavor) -> Result<Image> {
         let info = self.0.deps.image.image_visible(caller, id).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::bad_request("Can not find requested image."),
             _ => error,
@@ -199,7 +204,7 @@ impl Compute {
         Ok(image)
     }
 
-    async fn key_of(&self, caller: &Caller, name: &str) -> Result<(String, String, String)> {
+    pub(crate) async fn key_of(&self, caller: &Caller, name: &str) -> Result<(String, String, String)> {
         let key = self.key_pair_get(&caller.token.user_id, name).await.map_err(|error| match error.kind {
             Kind::NotFound => Error::bad_request("Invalid key_name provided: you have no key pair of that name."),
             _ => error,
@@ -212,8 +217,11 @@ impl Compute {
         let wanted = match &order.networks {
             Networks::None => Vec::new(),
             Networks::Listed(wanted) => wanted.clone(),
-            Networks::Auto => {
+            Networks::Auto { allocate } => {
                 let mut usable = network.networks_default(project_id).await?;
+                if usable.is_empty() && *allocate {
+                    usable.push(network.network_auto_allocate(caller).await?);
+                }
                 if usable.len() > 1 {
                     return Err(Error::conflict(
                         "Multiple possible networks found, use a Network ID to be more specific.",
@@ -307,6 +315,12 @@ impl Compute {
             updated_at: now,
             launched_at: None,
             deleted_at: None,
+            locked_by: String::new(),
+            rescue: None,
+            resized_from: None,
+            shelved_image_id: String::new(),
+            password: String::new(),
+            personality: db::Json(BTreeMap::new()),
         }
     }
 }
@@ -368,7 +382,7 @@ fn check_local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<()> {
     Ok(())
 }
 
-fn check_user_data(user_data: Option<&str>) -> Result<()> {
+pub(crate) fn check_user_data(user_data: Option<&str>) -> Result<()> {
     let Some(user_data) = user_data else { return Ok(()) };
     if user_data.len() > 65_535 {
         return Err(Error::bad_request("user_data is too large: at most 65535 characters of base64 are allowed."));

@@ -5,7 +5,8 @@ use work::{Record, StepRecord};
 
 use super::work_target;
 use crate::Compute;
-use crate::work::{create::ServerCreate, delete::ServerDelete, power::ServerPower};
+use crate::state::Action as Asked;
+use crate::work::{attach, create, delete, password, power, rebuild, rescue, resize, shelve, snapshot};
 
 /// One thing that was asked of a server.
 pub(crate) struct Action {
@@ -17,7 +18,7 @@ impl Compute {
     /// What was asked of the server, newest first. It stays readable after the server is gone.
     pub(crate) async fn actions_of(&self, server_id: &str) -> Result<Vec<Action>> {
         let records = self.0.deps.work.history(&work_target(server_id)).await?;
-        Ok(records.into_iter().map(|record| Action { name: name_of(&record), record }).collect())
+        Ok(records.into_iter().filter_map(|record| Some(Action { name: name_of(&record)?, record })).collect())
     }
 
     /// What one request asked of the server, and its steps.
@@ -31,16 +32,37 @@ impl Compute {
     }
 }
 
-fn name_of(record: &Record) -> &'static str {
+/// What users know the work as; `None` for what nobody asked for.
+fn name_of(record: &Record) -> Option<&'static str> {
     use work::Operation as _;
-    match record.kind.as_str() {
-        ServerCreate::KIND => "create",
-        ServerDelete::KIND => "delete",
-        ServerPower::KIND => {
-            serde_json::from_str::<ServerPower>(&record.data).map_or("power", |operation| operation.power.name())
+    let data = |field: &str| {
+        let data: serde_json::Value = serde_json::from_str(&record.data).unwrap_or_default();
+        !data[field].is_null()
+    };
+    Some(match record.kind.as_str() {
+        create::ServerCreate::KIND if data("shelved") => Asked::Unshelve.name(),
+        create::ServerCreate::KIND => "create",
+        delete::ServerDelete::KIND => "delete",
+        power::ServerPower::KIND => {
+            let operation = serde_json::from_str::<power::ServerPower>(&record.data);
+            operation.map_or("power", |operation| operation.power.name())
         }
-        _ => "other",
-    }
+        password::ServerPassword::KIND => Asked::Password.name(),
+        rebuild::ServerRebuild::KIND => Asked::Rebuild.name(),
+        rescue::ServerRescue::KIND => Asked::Rescue.name(),
+        rescue::ServerUnrescue::KIND => Asked::Unrescue.name(),
+        snapshot::ServerSnapshot::KIND if data("backup") => Asked::Backup.name(),
+        snapshot::ServerSnapshot::KIND => Asked::Snapshot.name(),
+        resize::ServerResize::KIND => Asked::Resize.name(),
+        resize::ServerResizeConfirm::KIND => Asked::ResizeConfirm.name(),
+        resize::ServerResizeRevert::KIND => Asked::ResizeRevert.name(),
+        shelve::ServerShelve::KIND => Asked::Shelve.name(),
+        shelve::ServerOffload::KIND => Asked::ShelveOffload.name(),
+        shelve::ServerUnshelve::KIND => Asked::Unshelve.name(),
+        attach::PortAttach::KIND => Asked::Attach.name(),
+        attach::PortDetach::KIND => Asked::Detach.name(),
+        _ => return None,
+    })
 }
 
 impl Action {

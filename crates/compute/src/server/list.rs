@@ -234,10 +234,7 @@ fn statuses(query: &Query, admin: bool, mut filter: Filter) -> Result<Option<Fil
             }
             filter.deleted = Some(true);
         }
-        if let Some((vm_states, task_states)) = state::states_of(status) {
-            let owned = |states: &[&str]| states.iter().map(|state| (*state).to_owned()).collect::<Vec<_>>();
-            filter.states.push((owned(vm_states), task_states.map(owned)));
-        }
+        filter.states.extend(state::states_of(status).into_iter().flatten());
     }
     Ok((!asked || !filter.states.is_empty()).then_some(filter))
 }

@@ -45,7 +45,10 @@ pub(crate) fn server_spec(
         config_drive: server.config_drive.then(|| documents.config_drive()),
         extra_specs: flavor.extra_specs.clone(),
         image_properties: server.image.0.properties.clone(),
-        rescue: None,
+        rescue: server.rescue().map(|rescue| protocol::Rescue {
+            image: image_source(&rescue.image_id, &rescue.image),
+            image_properties: rescue.image.properties,
+        }),
     }
 }
 
@@ -58,7 +61,8 @@ pub(crate) fn zone(compute: &Compute, server: &Server) -> String {
         .clone()
 }
 
-fn server_port(port: &PortInfo) -> ServerPort {
+/// A port as the node needs to know it.
+pub(crate) fn server_port(port: &PortInfo) -> ServerPort {
     ServerPort {
         id: port.id.clone(),
         network_id: port.network_id.clone(),

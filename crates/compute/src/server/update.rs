@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
+use identity::Caller;
 
 use super::Server;
+use super::actions::key_check;
 use super::create::check_metadata;
+use crate::state::Action;
 use crate::store::servers::Edit;
 use crate::{Compute, store};
 
@@ -27,9 +30,12 @@ impl Compute {
     /// Replaces the server's metadata by what `change` makes of it; 409 when somebody else changed it meanwhile.
     pub(crate) async fn metadata_change(
         &self,
+        caller: &Caller,
         server: &Server,
         change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<()>,
     ) -> Result<BTreeMap<String, String>> {
+        key_check(caller, server)?;
+        Action::Metadata.check(&server.id, &server.vm_state, &server.task_state)?;
         let mut metadata = server.metadata.0.clone();
         change(&mut metadata)?;
         check_metadata(&metadata, self.metadata_limit(&server.project_id).await?)?;

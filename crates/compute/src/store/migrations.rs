@@ -1,4 +1,4 @@
-use db::{Db, Direction, Keyset, Result, sql};
+use db::{Db, Direction, Keyset, Result, Tx, sql};
 use jiff::Timestamp;
 
 db::row! {
@@ -97,4 +97,49 @@ pub(crate) async fn migration_of_server(db: &Db, server_id: &str, number: i64) -
     let mut query = sql(SELECT);
     query.push(" WHERE server_id = ").push_bind(server_id).push(" AND number = ").push_bind(number);
     query.optional(db).await
+}
+
+/// Writes a new move; its number is the next one.
+pub(crate) async fn migration_insert(tx: &mut Tx, new: &Migration) -> Result<()> {
+    let number: i64 =
+        sql("UPDATE server_numbers SET last = last + 1 WHERE id = 'migration' RETURNING last").one(&mut *tx).await?;
+    sql("INSERT INTO migrations (id, number, type, status, server_id, project_id, user_id, source_compute, source_node,
+           dest_compute, dest_node, dest_host, old_flavor_id, new_flavor_id, hidden, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, FALSE, $15, $15)")
+    .bind(&new.id)
+    .bind(number)
+    .bind(&new.type_)
+    .bind(&new.status)
+    .bind(&new.server_id)
+    .bind(&new.project_id)
+    .bind(&new.user_id)
+    .bind(&new.source_compute)
+    .bind(&new.source_node)
+    .bind(new.dest_compute.clone())
+    .bind(new.dest_node.clone())
+    .bind(new.dest_host.clone())
+    .bind(new.old_flavor_id.clone())
+    .bind(new.new_flavor_id.clone())
+    .bind(new.created_at)
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Says how far a move is, if it was as far as `from`. Tells whether it was.
+pub(crate) async fn migration_status_set(
+    tx: &mut Tx,
+    id: &str,
+    from: &str,
+    status: &str,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = sql("UPDATE migrations SET status = $3, updated_at = $4 WHERE id = $1 AND status = $2")
+        .bind(id)
+        .bind(from)
+        .bind(status)
+        .bind(now)
+        .execute(tx)
+        .await?;
+    Ok(changed == 1)
 }

@@ -4,6 +4,7 @@ use db::{Db, Direction, Keyset, Result, Sql, sql};
 use jiff::Timestamp;
 
 use crate::server::Server;
+use crate::state;
 use crate::store::servers::COLUMNS;
 
 /// Which servers are wanted; what is `None` or empty does not matter.
@@ -28,8 +29,8 @@ pub(crate) struct Filter {
     pub(crate) power_state: Option<i64>,
     pub(crate) config_drive: Option<bool>,
     pub(crate) locked: Option<bool>,
-    /// Any of these states: vm states and, where they decide, task states.
-    pub(crate) states: Vec<(Vec<String>, Option<Vec<String>>)>,
+    /// Any of these states.
+    pub(crate) states: Vec<state::Meant>,
     pub(crate) vm_states: Vec<String>,
     pub(crate) task_states: Vec<String>,
     pub(crate) tags_all: Vec<String>,
@@ -151,12 +152,20 @@ fn push_patterns(select: &mut Sql, filter: &Filter) {
 }
 
 fn push_states(select: &mut Sql, filter: &Filter) {
+    // What can only be restored is shown to those who look for it.
+    let asked = filter.ids.is_some()
+        || filter.states.iter().any(|meant| meant.vm_state == state::SOFT_DELETED)
+        || filter.vm_states.iter().any(|state| state == state::SOFT_DELETED);
+    if !asked && filter.deleted == Some(false) {
+        select.push(" AND vm_state <> ").push_bind(state::SOFT_DELETED);
+    }
     if !filter.states.is_empty() {
         let mut separator = " AND (";
-        for (vm_states, task_states) in &filter.states {
-            select.push(separator).push("(vm_state IN ").push_list(vm_states);
-            if let Some(task_states) = task_states {
-                select.push(" AND task_state IN ").push_list(task_states);
+        for meant in &filter.states {
+            select.push(separator).push("(vm_state = ").push_bind(meant.vm_state);
+            if !meant.tasks.is_empty() {
+                select.push(if meant.needs { " AND task_state IN " } else { " AND task_state NOT IN " });
+                select.push_list(meant.tasks.iter().copied());
             }
             select.push(")");
             separator = " OR ";

@@ -1,16 +1,18 @@
 //! The rows of servers.
 
+use std::collections::BTreeMap;
+
 use db::{Db, Json, On, Result, Tx, sql};
 use jiff::Timestamp;
 
-use crate::server::{Fault, Server};
+use crate::server::{Fault, Flavor, Image, Server};
 use crate::state;
 
 pub(crate) const COLUMNS: &str = "id, number, project_id, user_id, name, description, hostname, reservation_id, \
     launch_index, flavor, image_id, image, key_name, key_type, public_key, metadata, user_data, config_drive, \
     asked_zone, asked_host, scheduler_hints, networks, security_groups, zone, host, vm_state, task_state, \
     power_state, locked, locked_reason, fault, access_ipv4, access_ipv6, disk_config, created_at, updated_at, \
-    launched_at, deleted_at";
+    launched_at, deleted_at, locked_by, rescue, resized_from, shelved_image_id, password, personality";
 
 /// Writes a new server.
 pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
@@ -41,6 +43,9 @@ pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
     }
     insert.push_bind(server.created_at).push(", ").push_bind(server.updated_at).push(", ");
     insert.push_bind(server.launched_at).push(", ").push_bind(server.deleted_at).push(", ");
+    insert.push_bind(&server.locked_by).push(", ").push_bind(server.rescue.clone()).push(", ");
+    insert.push_bind(server.resized_from.clone()).push(", ").push_bind(&server.shelved_image_id).push(", ");
+    insert.push_bind(&server.password).push(", ").push_bind(&server.personality).push(", ");
     insert.push_bind(&server.flavor.0.id).push(")");
     insert.execute(tx).await.map(drop)
 }
@@ -67,14 +72,28 @@ pub(crate) struct Change<'a> {
     pub(crate) host: Option<&'a str>,
     pub(crate) zone: Option<&'a str>,
     pub(crate) fault: Option<&'a Fault>,
+    /// What it is rescued with, in JSON.
+    pub(crate) rescue: Option<Option<String>>,
+    /// What it was before a resize, in JSON.
+    pub(crate) resized_from: Option<Option<String>>,
+    pub(crate) shelved_image_id: Option<&'a str>,
+    pub(crate) flavor: Option<&'a Flavor>,
+    pub(crate) image: Option<(&'a str, &'a Image)>,
 }
 
-/// Changes a server that is neither gone nor on its way out; with `from`, only if its task state is that. Tells
-/// whether it did.
+/// The two states that a server must be in still, for a change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From<'a> {
+    pub(crate) vm_state: &'a str,
+    pub(crate) task_state: &'a str,
+}
+
+/// Changes a server that is not gone; its states only if it is not on its way out either; with `from`, only if it is in
+/// these states. Tells whether it did.
 pub(crate) async fn state_change(
     tx: &mut Tx,
     id: &str,
-    from: Option<&str>,
+    from: Option<From<'_>>,
     change: &Change<'_>,
     now: Timestamp,
 ) -> Result<bool> {
@@ -85,10 +104,22 @@ pub(crate) async fn state_change(
         (", task_state = ", change.task_state),
         (", host = ", change.host),
         (", zone = ", change.zone),
+        (", shelved_image_id = ", change.shelved_image_id),
     ] {
         if let Some(text) = text {
             update.push(column).push_bind(text);
         }
+    }
+    for (column, text) in [(", rescue = ", &change.rescue), (", resized_from = ", &change.resized_from)] {
+        if let Some(text) = text {
+            update.push(column).push_bind(text.clone());
+        }
+    }
+    if let Some(flavor) = change.flavor {
+        update.push(", flavor = ").push_bind(Json(flavor)).push(", flavor_id = ").push_bind(&flavor.id);
+    }
+    if let Some((id, image)) = change.image {
+        update.push(", image_id = ").push_bind(id).push(", image = ").push_bind(Json(image));
     }
     if let Some(power_state) = change.power_state {
         update.push(", power_state = ").push_bind(power_state);
@@ -99,10 +130,13 @@ pub(crate) async fn state_change(
     if let Some(fault) = change.fault {
         update.push(", fault = ").push_bind(Json(fault));
     }
-    update.push(" WHERE deleted_at IS NULL AND task_state <> ").push_bind(state::DELETING);
-    update.push(" AND id = ").push_bind(id);
+    update.push(" WHERE deleted_at IS NULL AND id = ").push_bind(id);
+    if from.is_some() || change.vm_state.is_some() || change.task_state.is_some() {
+        update.push(" AND task_state <> ").push_bind(state::DELETING);
+    }
     if let Some(from) = from {
-        update.push(" AND task_state = ").push_bind(from);
+        update.push(" AND task_state = ").push_bind(from.task_state);
+        update.push(" AND vm_state = ").push_bind(from.vm_state);
     }
     Ok(update.execute(tx).await? == 1)
 }
@@ -117,6 +151,26 @@ pub(crate) async fn host_set(tx: &mut Tx, id: &str, host: &str, zone: &str, now:
         .execute(tx)
         .await
         .map(drop)
+}
+
+/// Locks a server for somebody (`owner`, `admin`), or unlocks it for nobody.
+pub(crate) async fn lock_set(
+    tx: &mut Tx,
+    id: &str,
+    locked_by: &str,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    sql("UPDATE servers SET locked = $2, locked_by = $3, locked_reason = $4, updated_at = $5 \
+         WHERE id = $1 AND deleted_at IS NULL")
+    .bind(id)
+    .bind(!locked_by.is_empty())
+    .bind(locked_by)
+    .bind(reason)
+    .bind(now)
+    .execute(tx)
+    .await
+    .map(drop)
 }
 
 /// Puts a server on its way out; `false` when it is already.
@@ -157,6 +211,8 @@ pub(crate) struct Edit {
     pub(crate) disk_config: Option<String>,
     /// The zone in which the server has to stay; empty for any.
     pub(crate) asked_zone: Option<String>,
+    /// The node that it has to be on.
+    pub(crate) asked_host: Option<String>,
 }
 
 /// Writes what a user changed.
@@ -170,6 +226,7 @@ pub(crate) async fn server_edit(tx: &mut Tx, id: &str, edit: &Edit, now: Timesta
         (", access_ipv6 = ", &edit.access_ipv6),
         (", disk_config = ", &edit.disk_config),
         (", asked_zone = ", &edit.asked_zone),
+        (", asked_host = ", &edit.asked_host),
     ] {
         if let Some(text) = text {
             update.push(column).push_bind(text);
@@ -182,11 +239,68 @@ pub(crate) async fn server_edit(tx: &mut Tx, id: &str, edit: &Edit, now: Timesta
     update.execute(tx).await.map(drop)
 }
 
+/// What a user gives for a guest when it is made anew; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    pub(crate) metadata: Option<BTreeMap<String, String>>,
+    /// Name, type and public key.
+    pub(crate) key: Option<Option<(String, String, String)>>,
+    pub(crate) user_data: Option<Option<String>>,
+    pub(crate) personality: Option<BTreeMap<String, String>>,
+    /// Whether it needs a config drive.
+    pub(crate) config_drive: bool,
+}
+
+/// Writes what a user gave.
+pub(crate) async fn given_set(tx: &mut Tx, id: &str, given: &Given) -> Result<()> {
+    let mut update = sql("UPDATE servers SET id = id");
+    for (column, map) in [(", metadata = ", &given.metadata), (", personality = ", &given.personality)] {
+        if let Some(map) = map {
+            update.push(column).push_bind(Json(map));
+        }
+    }
+    if let Some(key) = &given.key {
+        let (name, kind, public) = match key {
+            Some((name, kind, public)) => (Some(name), Some(kind), Some(public)),
+            None => (None, None, None),
+        };
+        update.push(", key_name = ").push_bind(name.cloned()).push(", key_type = ").push_bind(kind.cloned());
+        update.push(", public_key = ").push_bind(public.cloned());
+    }
+    if let Some(user_data) = &given.user_data {
+        update.push(", user_data = ").push_bind(user_data.clone());
+    }
+    if given.config_drive {
+        update.push(", config_drive = ").push_bind(true);
+    }
+    update.push(" WHERE deleted_at IS NULL AND id = ").push_bind(id);
+    update.execute(tx).await.map(drop)
+}
+
+/// The servers that have been in a state, with nothing being done to them, since before a time.
+pub(crate) async fn servers_waiting(db: &Db, vm_state: &str, before: Timestamp) -> Result<Vec<Server>> {
+    let mut select = sql("SELECT ");
+    select.push(COLUMNS).push(" FROM servers WHERE deleted_at IS NULL AND task_state = '' AND vm_state = ");
+    select.push_bind(vm_state).push(" AND updated_at <= ").push_bind(before).push(" ORDER BY updated_at LIMIT 1000");
+    select.all(db).await
+}
+
+/// Keeps the password that a guest told, encrypted, or forgets it. With `once` only if there is none yet; tells whether
+/// it did.
+pub(crate) async fn password_set(tx: &mut Tx, id: &str, password: &str, once: bool) -> Result<bool> {
+    let mut update = sql("UPDATE servers SET password = ");
+    update.push_bind(password).push(" WHERE deleted_at IS NULL AND id = ").push_bind(id);
+    if once {
+        update.push(" AND password = ''");
+    }
+    Ok(update.execute(tx).await? == 1)
+}
+
 /// Replaces a server's metadata, if it is still what it was.
 pub(crate) async fn metadata_replace(
     tx: &mut Tx,
     server: &Server,
-    metadata: std::collections::BTreeMap<String, String>,
+    metadata: BTreeMap<String, String>,
     now: Timestamp,
 ) -> Result<bool> {
     let changed = sql("UPDATE servers SET metadata = $2, updated_at = $3 \
@@ -239,7 +353,7 @@ db::row! {
 }
 
 /// The nodes of those of the servers that there are; empty for those that have none yet.
-pub(crate) async fn hosts_of(db: &Db, ids: &[String]) -> Result<std::collections::BTreeMap<String, String>> {
+pub(crate) async fn hosts_of(db: &Db, ids: &[String]) -> Result<BTreeMap<String, String>> {
     let mut select = sql("SELECT id, host FROM servers WHERE deleted_at IS NULL AND id IN ");
     select.push_list(ids);
     let rows: Vec<Hosted> = select.all(db).await?;

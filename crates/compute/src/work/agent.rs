@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use ::work::Failure;
+use ::work::{Failure, Progress};
 use protocol::{Answer, Call, Problem, agent_queue};
 
 use crate::Compute;
+use crate::server::Server;
+
+/// How often an agent is asked before a step fails.
+const TRIES: i64 = 3;
 
 /// Why an agent did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,39 @@ impl Compute {
             Ok(answer) => Ok(answer),
             Err(error) => Err(Trouble::Away(error.to_string())),
         }
+    }
+
+    /// Asks the agent of a server's node within a step: trouble that may pass is tried again a few times.
+    pub(crate) async fn ask_step(&self, server: &Server, call: &Call, to: &mut Progress) -> Result<Answer, Failure> {
+        to.host = Some(server.host.clone());
+        match self.ask_for(&server.id, &server.host, call).await {
+            Ok(answer) => Ok(answer),
+            Err(Trouble::Problem(Problem::Permanent(reason))) => Err(Failure::Fatal(reason)),
+            Err(trouble) if to.attempts + 1 >= TRIES => Err(Failure::Fatal(trouble.to_string())),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Asks the agent while something is undone. What does not work after a few tries, or at once when the node is
+    /// away, is left: the answer then says why.
+    pub(crate) async fn ask_undo(
+        &self,
+        server: &Server,
+        call: &Call,
+        to: &mut Progress,
+    ) -> Result<Option<String>, Failure> {
+        to.host = Some(server.host.clone());
+        let trouble = match self.ask(&server.host, call).await {
+            Ok(_) | Err(Trouble::Problem(Problem::NotFound)) => return Ok(None),
+            Err(trouble) => trouble,
+        };
+        let gone = matches!(trouble, Trouble::Away(_)) && !self.host_is_up(&server.host).await.map_err(super::retry)?;
+        let hopeless = matches!(trouble, Trouble::Problem(Problem::Permanent(_)));
+        if gone || hopeless || to.attempts + 1 >= TRIES {
+            tracing::warn!(host = server.host, server = server.id, %trouble, "a node could not take something back");
+            return Ok(Some(trouble.to_string()));
+        }
+        Err(trouble.into())
     }
 
     /// Asks the agent on behalf of a server's creation, and stops waiting when the server is to be deleted.

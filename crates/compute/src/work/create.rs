@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
-use protocol::{Call, Problem};
+use protocol::{Call, DiskSource, Problem};
 use serde::{Deserialize, Serialize};
 
 use super::agent::Trouble;
-use super::{failure, place, retry};
-use crate::server::spec::{server_spec, zone};
-use crate::server::{Fault, Server};
+use super::shelve::image_discard_later;
+use super::{failure, place, retry, steps};
+use crate::server::spec::{image_source, server_spec, zone};
+use crate::server::{Fault, Image, Server};
 use crate::store::servers::{Change, state_change};
 use crate::{Compute, state};
 
@@ -44,6 +45,16 @@ pub(crate) struct ServerCreate {
     /// What only administrators read of a failure.
     #[serde(default)]
     pub(crate) details: String,
+    /// The image that its disk became, if it is taken off the shelf; its ports are there then.
+    #[serde(default)]
+    pub(crate) shelved: Option<Shelved>,
+}
+
+/// The image that the disk of a shelved server became.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Shelved {
+    pub(crate) image_id: String,
+    pub(crate) image: Image,
 }
 
 impl ServerCreate {
@@ -57,7 +68,13 @@ impl ServerCreate {
             swept: false,
             wiring_since: None,
             details: String::new(),
+            shelved: None,
         }
+    }
+
+    /// Has a shelved server running again, on whatever node.
+    pub(crate) fn unshelve(server_id: &str, shelved: Shelved) -> Self {
+        Self { shelved: Some(shelved), ..Self::new(server_id, "") }
     }
 
     /// The node; every step after `place` has one.
@@ -125,8 +142,9 @@ impl Step<ServerCreate> for Accept {
         let message = progress.failure.clone().unwrap_or_else(|| "Build of instance failed.".to_owned());
         let now = compute.runtime().clock.now();
         let fault = Fault { code: 500, message, details: operation.details.clone(), created: now };
+        let vm_state = if operation.shelved.is_some() { state::SHELVED_OFFLOADED } else { state::ERROR };
         let change = Change {
-            vm_state: Some(state::ERROR),
+            vm_state: Some(vm_state),
             task_state: Some(""),
             power_state: Some(0),
             fault: Some(&fault),
@@ -150,6 +168,9 @@ impl Step<ServerCreate> for Networks {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
+        if operation.shelved.is_some() {
+            return Ok(());
+        }
         task_set(compute, &operation.server_id, "networking").await?;
         let server = super::server(compute, &operation.server_id).await?;
         let request = network::ServerPortsRequest {
@@ -158,13 +179,17 @@ impl Step<ServerCreate> for Networks {
             zone: zone(compute, &server),
             security_groups: server.security_groups.0.clone(),
             wanted: server.networks.0.iter().cloned().map(Into::into).collect(),
-            dns_name: server.hostname.clone(),
+            first: 0,
+            dns_name: server.host_label().to_owned(),
         };
         compute.0.deps.network.server_ports_create(&request).await.map_err(failure)?;
         Ok(())
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
+        if operation.shelved.is_some() {
+            return Ok(());
+        }
         compute.0.deps.network.server_ports_delete(&operation.server_id).await.map_err(retry)
     }
 }
@@ -183,7 +208,11 @@ impl Step<ServerCreate> for ImageFetch {
         let host = operation.host()?;
         to.host = Some(host.clone());
         task_set(compute, &server.id, "block_device_mapping").await?;
-        let call = compute.image_fetch(&server.image_id, &server.image.0, Duration::from_secs(3600));
+        let (id, image) = match &operation.shelved {
+            Some(shelved) => (&shelved.image_id, &shelved.image),
+            None => (&server.image_id, &server.image.0),
+        };
+        let call = compute.image_fetch(id, image, Duration::from_secs(3600));
         match compute.ask_for(&server.id, &host, &call).await {
             Ok(_) => Ok(()),
             Err(trouble) => Err(operation.trouble(trouble)),
@@ -195,7 +224,11 @@ impl Step<ServerCreate> for ImageFetch {
 async fn spec(compute: &Compute, operation: &ServerCreate) -> Result<protocol::ServerSpec, Failure> {
     let server: Server = super::server(compute, &operation.server_id).await?;
     let ports = compute.ports_of(&operation.server_id).await.map_err(failure)?;
-    Ok(server_spec(compute, &server, &ports, Some(&operation.admin_pass)))
+    let mut spec = server_spec(compute, &server, &ports, Some(&operation.admin_pass));
+    if let Some(shelved) = &operation.shelved {
+        spec.root_disk = DiskSource::Image(image_source(&shelved.image_id, &shelved.image));
+    }
+    Ok(spec)
 }
 
 /// Asks the node for something about the whole server.
@@ -329,17 +362,16 @@ impl Step<ServerCreate> for Activate {
         "activate"
     }
 
-    async fn run(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
+    async fn run(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         let now = compute.runtime().clock.now();
-        let change = Change {
-            vm_state: Some(state::ACTIVE),
-            task_state: Some(""),
-            power_state: Some(protocol::PowerState::Running.number()),
-            launched_at: Some(now),
-            ..Change::default()
-        };
+        let shelved_image_id = operation.shelved.as_ref().map(|_| "");
+        let change = Change { launched_at: Some(now), shelved_image_id, ..steps::settled(true) };
+        let server = super::server(compute, &operation.server_id).await?;
         let mut tx = compute.db().begin().await?;
         state_change(&mut tx, &operation.server_id, None, &change, now).await?;
+        if operation.shelved.is_some() && !server.shelved_image_id.is_empty() {
+            image_discard_later(compute, &mut tx, &server, &to.request_id).await?;
+        }
         if let Some(host) = &operation.host {
             crate::store::fleet::build_succeeded(&mut tx, host).await?;
         }
@@ -349,7 +381,11 @@ impl Step<ServerCreate> for Activate {
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
-        let change = Change { vm_state: Some(state::BUILDING), task_state: Some("spawning"), ..Change::default() };
+        let vm_state = if operation.shelved.is_some() { state::SHELVED_OFFLOADED } else { state::BUILDING };
+        let change = Change { vm_state: Some(vm_state), task_state: Some("spawning"), ..Change::default() };
+        let shelved_image_id = operation.shelved.as_ref().map(|shelved| shelved.image_id.as_str());
+        let parts = Change { shelved_image_id, ..Change::default() };
+        steps::change(compute, &operation.server_id, &parts).await?;
         let mut tx = compute.db().begin().await?;
         state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
         tx.commit().await?;

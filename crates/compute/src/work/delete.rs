@@ -86,9 +86,12 @@ impl Step<ServerDelete> for Forget {
         let Some(server) = store::servers::server_get(compute.db(), &operation.server_id).await? else {
             return Ok(());
         };
+        if !server.shelved_image_id.is_empty() {
+            compute.0.deps.image.image_discard(&server.shelved_image_id).await.map_err(retry)?;
+        }
         let mut tx = compute.db().begin().await?;
         if store::servers::server_bury(&mut tx, &server.id, compute.runtime().clock.now()).await? {
-            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &server.flavor.0.quota(1))
+            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &server.quota_held())
                 .await
                 .map_err(retry)?;
         }

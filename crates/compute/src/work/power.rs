@@ -1,24 +1,18 @@
-//! Starting, stopping and rebooting a server.
+//! What one call to a server's node does: power, pause, suspend, crash dump, password.
 
 use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
-use protocol::{Call, PowerState, Problem, RebootKind};
+use protocol::{Call, PowerState, RebootKind};
 use serde::{Deserialize, Serialize};
 
-use super::agent::Trouble;
-use super::failure;
-use crate::Compute;
-use crate::server::spec::server_spec;
+use super::steps::{self, GRACE_SECONDS};
+use super::{failure, retry};
+use crate::server::Server;
 use crate::state::{self, Action};
-use crate::store::servers::{Change, state_change};
+use crate::store::servers::{Change, From, state_change};
+use crate::{Compute, quota};
 
-/// How long a guest may take to shut down by itself.
-const GRACE_SECONDS: u32 = 60;
-
-/// How often an agent is asked before the server is left as it is.
-const TRIES: i64 = 3;
-
-/// What is to be done with the power.
+/// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Power {
@@ -26,6 +20,14 @@ pub(crate) enum Power {
     Stop,
     RebootSoft,
     RebootHard,
+    Pause,
+    Unpause,
+    Suspend,
+    Resume,
+    CrashDump,
+    /// Off, and kept for a while.
+    SoftDelete,
+    Restore,
 }
 
 impl Power {
@@ -36,23 +38,49 @@ impl Power {
             Self::Stop => Action::Stop,
             Self::RebootSoft => Action::RebootSoft,
             Self::RebootHard => Action::RebootHard,
+            Self::Pause => Action::Pause,
+            Self::Unpause => Action::Unpause,
+            Self::Suspend => Action::Suspend,
+            Self::Resume => Action::Resume,
+            Self::CrashDump => Action::CrashDump,
+            Self::SoftDelete => Action::SoftDelete,
+            Self::Restore => Action::Restore,
         }
     }
 
     /// Its name in the list of actions.
     pub(crate) fn name(self) -> &'static str {
+        self.action().name()
+    }
+
+    /// The power that the server has afterwards; `None` if that is what it was.
+    fn power_state(self) -> Option<PowerState> {
         match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::RebootSoft | Self::RebootHard => "reboot",
+            Self::Stop | Self::Suspend | Self::SoftDelete => Some(PowerState::Shutdown),
+            Self::Pause => Some(PowerState::Paused),
+            Self::CrashDump => None,
+            _ => Some(PowerState::Running),
         }
     }
 
-    fn outcome(self) -> (&'static str, PowerState) {
-        match self {
-            Self::Stop => (state::STOPPED, PowerState::Shutdown),
-            Self::Start | Self::RebootSoft | Self::RebootHard => (state::ACTIVE, PowerState::Running),
-        }
+    async fn call(self, compute: &Compute, server: &Server) -> Result<Call, Failure> {
+        let server_id = server.id.clone();
+        Ok(match self {
+            Self::Start | Self::Restore => Call::ServerStart { server: steps::spec(compute, server).await? },
+            Self::Stop => Call::ServerStop { server_id, grace_seconds: GRACE_SECONDS },
+            Self::SoftDelete => Call::ServerStop { server_id, grace_seconds: 0 },
+            Self::RebootSoft => {
+                Call::ServerReboot { server: steps::spec(compute, server).await?, kind: RebootKind::Soft }
+            }
+            Self::RebootHard => {
+                Call::ServerReboot { server: steps::spec(compute, server).await?, kind: RebootKind::Hard }
+            }
+            Self::Pause => Call::ServerPause { server_id },
+            Self::Unpause => Call::ServerUnpause { server_id },
+            Self::Suspend => Call::ServerSuspend { server_id },
+            Self::Resume => Call::ServerResume { server: steps::spec(compute, server).await? },
+            Self::CrashDump => Call::ServerCrashDump { server_id },
+        })
     }
 }
 
@@ -89,33 +117,30 @@ impl Step<ServerPower> for Switch {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerPower, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let ports = compute.ports_of(&server.id).await.map_err(failure)?;
-        let spec = server_spec(compute, &server, &ports, None);
-        let call = match operation.power {
-            Power::Start => Call::ServerStart { server: spec },
-            Power::Stop => Call::ServerStop { server_id: server.id.clone(), grace_seconds: GRACE_SECONDS },
-            Power::RebootSoft => Call::ServerReboot { server: spec, kind: RebootKind::Soft },
-            Power::RebootHard => Call::ServerReboot { server: spec, kind: RebootKind::Hard },
-        };
-        to.host = Some(server.host.clone());
-        match compute.ask_for(&server.id, &server.host, &call).await {
-            Ok(_) => Ok(()),
-            Err(Trouble::Problem(Problem::Permanent(reason))) => Err(Failure::Fatal(reason)),
-            Err(trouble) if to.attempts + 1 >= TRIES => Err(Failure::Fatal(trouble.to_string())),
-            Err(trouble) => Err(trouble.into()),
-        }
+        let call = operation.power.call(compute, &server).await?;
+        compute.ask_step(&server, &call, to).await.map(drop)
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
         let change = Change { task_state: Some(""), ..Change::default() };
+        if operation.power != Power::Restore {
+            return steps::change(compute, &operation.server_id, &change).await;
+        }
+        let server = super::server(compute, &operation.server_id).await?;
+        let now = compute.runtime().clock.now();
+        let deleted = Change { vm_state: Some(state::SOFT_DELETED), ..change };
+        let from = From { vm_state: state::STOPPED, task_state: operation.power.action().task() };
         let mut tx = compute.db().begin().await?;
-        state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
+        if state_change(&mut tx, &server.id, Some(from), &deleted, now).await? {
+            let held = server.flavor.0.quota(1);
+            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &held).await.map_err(retry)?;
+        }
         tx.commit().await?;
         Ok(())
     }
 }
 
-/// Says what the server is now.
+/// Says what the server is now. A server that can only be restored does not count.
 struct Settle;
 
 #[async_trait]
@@ -125,15 +150,18 @@ impl Step<ServerPower> for Settle {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
-        let (vm_state, power_state) = operation.power.outcome();
-        let change = Change {
-            vm_state: Some(vm_state),
-            task_state: Some(""),
-            power_state: Some(power_state.number()),
-            ..Change::default()
-        };
+        let mut change = Change::default();
+        if let Some(power_state) = operation.power.power_state() {
+            let vm_state = Some(operation.power.action().result());
+            change = Change { vm_state, task_state: Some(""), power_state: Some(power_state.number()), ..change };
+        }
+        let server = super::server(compute, &operation.server_id).await?;
         let mut tx = compute.db().begin().await?;
-        state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
+        let changed = state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
+        if operation.power == Power::SoftDelete && changed && server.vm_state != state::SOFT_DELETED {
+            let identity = &compute.0.deps.identity;
+            quota::release(&mut tx, identity, &server.project_id, &server.flavor.0.quota(1)).await.map_err(failure)?;
+        }
         tx.commit().await?;
         Ok(())
     }

@@ -19,13 +19,13 @@ const CREATE: &[&str] = &["accept", "place", "networks", "image", "disks", "plug
 const DELETE: &[&str] = &["terminate", "ports", "allocation", "forget"];
 
 /// The program itself, as a process that can be killed.
-struct Process {
+pub struct Process {
     child: Child,
-    admin: Client,
+    pub admin: Client,
 }
 
 impl Process {
-    async fn start(dir: &Path, fault: Option<&str>) -> Self {
+    pub async fn start(dir: &Path, fault: Option<&str>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ferrostack"));
         command.arg("--state").arg(dir).args(["up", "--fake", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4"]);
         command.args(fault.into_iter().flat_map(|fault| ["--fault", fault]));
@@ -39,7 +39,7 @@ impl Process {
     }
 
     /// Waits until the fault has killed the process.
-    async fn died(&mut self) {
+    pub async fn died(&mut self) {
         let started = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
             assert!(started.elapsed() < Duration::from_secs(20), "the fault never struck");
@@ -56,7 +56,7 @@ impl Drop for Process {
 }
 
 /// Makes image, flavor and network once, and returns the body of a request for a server.
-async fn prepare(admin: &Client) -> Value {
+pub async fn prepare(admin: &Client) -> Value {
     let body = json!({"name": "image", "disk_format": "raw", "container_format": "bare"});
     let image = id(&expect(admin, 201, Method::POST, "/image/v2/images", Some(body)).await);
     let path = format!("/image/v2/images/{image}/file");
@@ -70,13 +70,13 @@ async fn prepare(admin: &Client) -> Value {
     json!({"server": {"name": "s", "imageRef": image, "flavorRef": flavor, "networks": [{"uuid": network}]}})
 }
 
-async fn create(admin: &Client, body: &Value) -> String {
+pub async fn create(admin: &Client, body: &Value) -> String {
     let made = expect(admin, 202, Method::POST, "/compute/v2.1/servers", Some(body.clone())).await;
     format!("/compute/v2.1/servers/{}", id(&made["server"]))
 }
 
 /// Nothing of any server is left: no port, allocation, disk, domain or quota.
-async fn assert_clean(dir: &Path, admin: &Client) {
+pub async fn assert_clean(dir: &Path, admin: &Client) {
     wait_for(admin, "/compute/v2.1/servers", |listed| listed["servers"] == json!([])).await;
     let ports = "/network/v2.0/ports?device_owner=compute:nova";
     wait_for(admin, ports, |listed| listed["ports"] == json!([])).await;

@@ -44,6 +44,7 @@ async fn all_of_it_works_over_postgresql() {
     tokens::a_revoked_token_is_refused_by_every_copy_at_once_on(&cloud().await).await;
     tokens::changes_of_users_projects_and_roles_end_tokens_in_every_copy_on(&cloud().await).await;
     tokens::the_wrong_old_password_changes_nothing_on(&cloud().await).await;
+    tokens::a_project_has_the_name_that_another_copy_gave_it_on(&cloud().await).await;
     tokens::a_known_token_costs_one_look_at_the_revision_on(&cloud().await).await;
     tokens::tokens_survive_a_rotation_of_keys_on(&cloud().await).await;
     lists::names_are_found_by_a_part_on(&cloud().await).await;

@@ -277,6 +277,32 @@ pub async fn a_known_token_costs_one_look_at_the_revision_on(cloud: &Cloud) {
 }
 
 #[tokio::test]
+async fn a_project_has_the_name_that_another_copy_gave_it() {
+    a_project_has_the_name_that_another_copy_gave_it_on(&Cloud::new().await).await;
+}
+
+pub async fn a_project_has_the_name_that_another_copy_gave_it_on(cloud: &Cloud) {
+    let (user, project) = cloud.user("member").await;
+    let token = token_of(cloud.login(&user.name, PASSWORD, json!("unscoped")).await);
+    for domain in [json!({"id": "default"}), json!({"name": "Default"})] {
+        let by_name = async |name: &str| {
+            let scope = json!({"project": {"name": name, "domain": domain}});
+            cloud.auth(json!({"identity": {"methods": ["token"], "token": {"id": token}}, "scope": scope})).await
+        };
+        for (old, new) in [(user.name.as_str(), "moved"), ("moved", user.name.as_str())] {
+            for _ in 0..2 {
+                assert_eq!(by_name(old).await.expect(201)["token"]["project"]["id"], json!(project));
+            }
+            let copy = cloud.copy();
+            let body = json!({"project": {"name": new}});
+            copy.patch(&copy.admin().await, &format!("/v3/projects/{project}"), body).await.expect(200);
+            by_name(old).await.expect(401);
+            assert_eq!(by_name(new).await.expect(201)["token"]["project"]["name"], json!(new));
+        }
+    }
+}
+
+#[tokio::test]
 async fn tokens_survive_a_rotation_of_keys() {
     tokens_survive_a_rotation_of_keys_on(&Cloud::new().await).await;
 }

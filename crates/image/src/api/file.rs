@@ -2,15 +2,16 @@
 
 use api::{Error, Kind, Result};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequestParts as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use identity::Caller;
 
 use crate::Image;
 use crate::data::Download;
+use crate::ticket::Purpose;
 
 const OCTETS: &str = "application/octet-stream";
 
@@ -22,13 +23,10 @@ fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-async fn file_put(
-    State(image): State<Image>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<StatusCode> {
+async fn file_put(State(image): State<Image>, Path(id): Path<String>, request: Request) -> Result<StatusCode> {
+    let (mut parts, body) = request.into_parts();
+    let caller = caller_or_ticket(&image, Purpose::Upload, &id, &mut parts).await?;
+    let headers = parts.headers;
     match text(&headers, header::CONTENT_TYPE) {
         Some(OCTETS) => {}
         other => {
@@ -39,15 +37,14 @@ async fn file_put(
     let length = text(&headers, header::CONTENT_LENGTH).or_else(|| text(&headers, "x-openstack-image-size"));
     let length = length.map(|length| length.trim().parse()).transpose();
     let length = length.map_err(|_| Error::bad_request("The announced size of the image is no number."))?;
-    image.upload(&caller, &id, body, length).await?;
+    image.upload(caller.as_ref(), &id, body, length).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Serves HEAD too: the body is then left out.
 async fn file_get(State(image): State<Image>, Path(id): Path<String>, request: Request) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
-    let ticket = text(&parts.headers, "x-auth-token").is_some_and(|token| image.ticket_holds(token, &id));
-    let caller = if ticket { None } else { Some(Caller::from_request_parts(&mut parts, &image).await?) };
+    let caller = caller_or_ticket(&image, Purpose::Download, &id, &mut parts).await?;
     let asked = text(&parts.headers, header::RANGE);
     let download = match image.download(caller.as_ref(), &id, asked).await {
         Ok(Some(download)) => download,
@@ -59,6 +56,14 @@ async fn file_get(State(image): State<Image>, Path(id): Path<String>, request: R
         Err(error) => return Err(error),
     };
     Ok(answer(download))
+}
+
+/// Who asks; `None` for the bearer of a ticket for that image.
+async fn caller_or_ticket(image: &Image, purpose: Purpose, id: &str, parts: &mut Parts) -> Result<Option<Caller>> {
+    if text(&parts.headers, "x-auth-token").is_some_and(|token| image.ticket_holds(purpose, token, id)) {
+        return Ok(None);
+    }
+    Ok(Some(Caller::from_request_parts(parts, image).await?))
 }
 
 fn answer(download: Download) -> Response {

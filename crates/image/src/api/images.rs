@@ -19,6 +19,7 @@ pub(super) fn routes() -> Router<Image> {
     Router::new()
         .route("/v2/images", get(image_list).post(image_create))
         .route("/v2/images/{id}", get(image_show).patch(image_update).delete(image_delete))
+        .route("/v2/images/{id}/tasks", get(image_tasks))
         .route("/v2/images/{id}/actions/deactivate", post(image_deactivate))
         .route("/v2/images/{id}/actions/reactivate", post(image_reactivate))
 }
@@ -131,6 +132,12 @@ async fn image_create(
 
 async fn image_show(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<Response> {
     Ok(Json(shape(&image.image_visible(&caller, &id).await?)).into_response())
+}
+
+/// The tasks that work on an image: none, as bytes come by upload only.
+async fn image_tasks(State(image): State<Image>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
+    image.image_visible(&caller, &id).await?;
+    Ok(Json(serde_json::json!({"tasks": []})))
 }
 
 async fn image_update(

@@ -340,6 +340,13 @@ pub(crate) async fn upload_release(tx: &mut Tx, upload: &str) -> Result<()> {
     query.execute(tx).await.map(drop)
 }
 
+/// Gives back one image that is being uploaded.
+pub(crate) async fn upload_release_image(tx: &mut Tx, id: &str) -> Result<()> {
+    let mut query = sql(RELEASE);
+    query.push(" AND id = ").push_bind(id);
+    query.execute(tx).await.map(drop)
+}
+
 /// Gives back every image whose upload has not been heard of in time.
 pub(crate) async fn upload_release_lapsed(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     let mut query = sql(RELEASE);

@@ -118,3 +118,20 @@ async fn what_a_dead_process_left_is_swept() {
     assert_eq!(cloud.get(&cloud.one, &format!("/v2/images/{id}/file")).await.bytes, "kept");
     assert!(cloud.runtime.tasks.stop(Duration::from_secs(5)).await);
 }
+
+#[tokio::test]
+async fn a_ticket_to_upload_fills_one_image_and_opens_none() {
+    let cloud = Cloud::new().await;
+    let (id, other) = (cloud.create(&cloud.one, json!({})).await, cloud.create(&cloud.one, json!({})).await);
+    let ticket = cloud.image.image_upload_ticket(&id, Duration::from_secs(60)).await.unwrap();
+    cloud.upload(&ticket, &other, "x").await.expect(401);
+    cloud.upload(&cloud.image.ticket(&id, Duration::from_secs(60)), &id, "x").await.expect(401);
+    cloud.upload(&ticket, &id, "bytes").await.expect(204);
+    let file = format!("/v2/images/{id}/file");
+    cloud.get(&ticket, &file).await.expect(401);
+    assert_eq!(cloud.get(&cloud.one, &file).await.bytes, "bytes");
+    cloud.upload(&ticket, &id, "again").await.expect(409);
+    cloud.image.image_discard(&id).await.unwrap();
+    cloud.image.image_discard(&id).await.unwrap();
+    cloud.get(&cloud.one, &format!("/v2/images/{id}")).await.expect(404);
+}

@@ -108,10 +108,68 @@ pub fn compute() -> Vec<Row> {
         action("os-stop", "null"),
         action("os-start", "null").admin(409, "the server is still stopping"),
         action("reboot", r#"{"type": "HARD"}"#).admin(409, "the server is still stopping"),
+    ]);
+    rows.extend(while_stopping());
+    rows.extend([
         version(delete("/os-keypairs/{keypair}").query("?user_id={user}"), "compute 2.10"),
-        delete(&server("")),
+        action("forceDelete", "null"),
+        delete(&server("")).admin(404, "it is gone already").also(404, "the same"),
         delete("/flavors/{flavor}"),
         version(delete("/os-services/{service}"), "compute 2.53").admin(409, "the node is in use"),
+    ]);
+    rows
+}
+
+/// What nobody can do to a server that is being stopped, and what does not depend on it.
+fn while_stopping() -> Vec<Row> {
+    let server = "/servers/{server}";
+    let action =
+        |name: &str, body: &str| post(&format!("{server}/action ({name})"), &format!(r#"{{"{name}": {body}}}"#));
+    let mut rows: Vec<Row> = [
+        ("pause", "null"),
+        ("unpause", "null"),
+        ("suspend", "null"),
+        ("resume", "null"),
+        ("restore", "null"),
+        ("changePassword", r#"{"adminPass": "secret"}"#),
+        ("rescue", "null"),
+        ("unrescue", "null"),
+        ("createImage", r#"{"name": "cake"}"#),
+        ("createBackup", r#"{"name": "cake", "backup_type": "daily", "rotation": 1}"#),
+        ("resize", r#"{"flavorRef": "{private_flavor}"}"#),
+        ("confirmResize", "null"),
+        ("revertResize", "null"),
+        ("shelve", "null"),
+        ("shelveOffload", "null"),
+        ("unshelve", "null"),
+    ]
+    .into_iter()
+    .map(|(name, body)| action(name, body).admin(409, "the server is being stopped"))
+    .collect();
+    let version = |row: Row, version| row.header("openstack-api-version", version);
+    rows.extend([
+        version(action("trigger_crash_dump", "null"), "compute 2.17").admin(409, "the server is being stopped"),
+        action("rebuild", r#"{"imageRef": "{public_image}"}"#).admin(409, "the server is being stopped"),
+        action("migrate", "null").admin(400, "servers do not move yet"),
+        action("os-migrateLive", r#"{"host": null, "block_migration": false, "disk_over_commit": false}"#)
+            .admin(400, "servers do not move yet"),
+        action("evacuate", r#"{"onSharedStorage": false}"#).admin(400, "servers do not move yet"),
+        action("injectNetworkInfo", "null"),
+        action("addSecurityGroup", r#"{"name": "default"}"#),
+        action("removeSecurityGroup", r#"{"name": "default"}"#),
+        action("addFixedIp", r#"{"networkId": "{network}"}"#),
+        action("removeFixedIp", r#"{"address": "192.0.2.99"}"#).admin(400, "the server does not have that"),
+        action("addFloatingIp", r#"{"address": "192.0.2.99"}"#).admin(404, "there is no such address"),
+        action("removeFloatingIp", r#"{"address": "192.0.2.99"}"#).admin(409, "the server does not have that"),
+        post(&format!("{server}/os-interface"), r#"{"interfaceAttachment": {"net_id": "{network}"}}"#)
+            .admin(409, "the server is being stopped"),
+        delete(&format!("{server}/os-interface/{{server_port}}")).admin(409, "the server is being stopped"),
+        admin(&format!("{server}/diagnostics")).admin(409, "the server is being stopped"),
+        own(&format!("{server}/os-server-password")),
+        delete(&format!("{server}/os-server-password")),
+        action("lock", "null"),
+        action("unlock", "null"),
+        action("os-resetState", r#"{"state": "active"}"#),
     ]);
     rows
 }

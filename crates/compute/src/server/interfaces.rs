@@ -1,0 +1,78 @@
+//! Ports of a server that exists: attached and detached.
+
+use std::time::Duration;
+
+use ::api::{Error, Result};
+use identity::Caller;
+use network::PortInfo;
+
+use super::{Server, Wanted};
+use crate::Compute;
+use crate::state::Action;
+use crate::work::attach::{PortAttach, PortDetach};
+
+const LIMIT_MINUTES: i64 = 10;
+
+/// How long a caller waits for a port to be attached.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+impl Compute {
+    /// Attaches a port that is made or there already, and waits for it.
+    pub(crate) async fn port_attach(&self, caller: &Caller, server: &Server, wanted: Vec<Wanted>) -> Result<PortInfo> {
+        let wanted = self.port_wanted(caller, server, wanted).await?;
+        let tx = self.server_claim(Some(caller), server, Action::Attach).await?;
+        // Later ports come behind earlier ones.
+        let position = self.runtime().clock.now().as_microsecond();
+        let data = PortAttach { server_id: server.id.clone(), wanted, position };
+        let operation = self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await?;
+        self.operation_wait(&operation).await?;
+        let port_id = self.0.deps.network.server_port_at(&server.id, position).await?;
+        let ports = self.ports_of(&server.id).await?;
+        let port = ports.into_iter().find(|port| Some(&port.id) == port_id.as_ref());
+        port.ok_or_else(|| Error::conflict("The port was detached again at the same moment."))
+    }
+
+    /// The one port that is meant, as far as it can be had.
+    async fn port_wanted(&self, caller: &Caller, server: &Server, mut wanted: Vec<Wanted>) -> Result<Wanted> {
+        let network = &self.0.deps.network;
+        if wanted.is_empty() {
+            let mut usable = network.networks_default(&server.project_id).await?;
+            if usable.len() > 1 {
+                return Err(Error::conflict("Multiple possible networks found, use a Network ID to be more specific."));
+            }
+            let network_id = usable.pop().ok_or_else(|| Error::bad_request("The project has no network; name one."))?;
+            wanted.push(Wanted { network_id: Some(network_id), ..Wanted::default() });
+        }
+        let asked: Vec<network::WantedPort> = wanted.iter().cloned().map(Into::into).collect();
+        network.networks_check(caller, &asked, &[]).await?;
+        wanted.pop().ok_or_else(|| Error::bad_request("Name a network or a port."))
+    }
+
+    /// Promises that a port leaves the server.
+    pub(crate) async fn port_detach(&self, caller: &Caller, server: &Server, port_id: &str) -> Result<()> {
+        let ports = self.ports_of(&server.id).await?;
+        if ports.iter().all(|port| port.id != port_id) {
+            return Err(Error::not_found(format!("Port id {port_id} could not be found on instance {}.", server.id)));
+        }
+        let tx = self.server_claim(Some(caller), server, Action::Detach).await?;
+        let data = PortDetach { server_id: server.id.clone(), port_id: port_id.to_owned() };
+        self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
+    }
+
+    /// Waits for an operation to end; its failure is the answer.
+    async fn operation_wait(&self, id: &str) -> Result<()> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(2);
+        loop {
+            match self.0.deps.work.outcome(id).await? {
+                Some(None) => return Ok(()),
+                Some(Some(failure)) => return Err(Error::bad_request(failure)),
+                None if tokio::time::Instant::now() > end => {
+                    return Err(Error::conflict("It takes longer than usual; look at the server's actions."));
+                }
+                None => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+}

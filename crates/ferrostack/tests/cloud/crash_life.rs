@@ -1,0 +1,332 @@
+//! The program is killed, and made to fail, at every step of everything that is done to a server that exists. After a
+//! restart the operation completes or is undone; no server stays in between, and nothing is left when it is deleted.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use db::{Db, sql};
+use ferrostack::client::Client;
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{expect, wait_for};
+
+use crate::crash::{Process, assert_clean, create, prepare};
+
+/// An operation: its kind and steps, what comes before it, how it is asked for, and what the server is when it is done
+/// and when it failed.
+struct Case {
+    kind: &'static str,
+    steps: &'static [&'static str],
+    before: &'static [(&'static str, &'static str)],
+    action: (&'static str, &'static str),
+    done: &'static str,
+    failed: &'static [&'static str],
+}
+
+const fn case(
+    kind: &'static str,
+    steps: &'static [&'static str],
+    before: &'static [(&'static str, &'static str)],
+    action: (&'static str, &'static str),
+    done: &'static str,
+    failed: &'static [&'static str],
+) -> Case {
+    Case { kind, steps, before, action, done, failed }
+}
+
+const LARGE: (&str, &str) = ("resize", r#"{"flavorRef": "large"}"#);
+const SHELVE: (&str, &str) = ("shelve", "null");
+const RESCUE: (&str, &str) = ("rescue", "null");
+
+const POWER: &[Case] = &[
+    case("server_power", &["switch", "settle"], &[], ("pause", "null"), "PAUSED", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[], ("suspend", "null"), "SUSPENDED", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[("suspend", "null")], ("resume", "null"), "ACTIVE", &["SUSPENDED"]),
+    case("server_power", &["switch", "settle"], &[], ("os-stop", "null"), "SHUTOFF", &["ACTIVE"]),
+    case(
+        "server_password",
+        &["begin", "set", "settle"],
+        &[],
+        ("changePassword", r#"{"adminPass": "new"}"#),
+        "ACTIVE",
+        &["ACTIVE"],
+    ),
+];
+
+const DISKS: &[Case] = &[
+    case(
+        "server_rebuild",
+        &["begin", "image", "power_off", "disks", "power_on", "settle"],
+        &[],
+        ("rebuild", r#"{"imageRef": "IMAGE"}"#),
+        "ACTIVE",
+        &["ACTIVE", "ERROR"],
+    ),
+    case(
+        "server_rescue",
+        &["begin", "image", "power_off", "apply", "disks", "power_on", "settle"],
+        &[],
+        RESCUE,
+        "RESCUE",
+        &["ACTIVE"],
+    ),
+    case(
+        "server_unrescue",
+        &["begin", "power_off", "apply", "power_on", "disks", "settle"],
+        &[RESCUE],
+        ("unrescue", "null"),
+        "ACTIVE",
+        &["RESCUE"],
+    ),
+    case(
+        "server_snapshot",
+        &["begin", "upload", "rotate", "settle"],
+        &[],
+        ("createImage", r#"{"name": "copy"}"#),
+        "ACTIVE",
+        &["ACTIVE"],
+    ),
+];
+
+const RESIZES: &[Case] = &[
+    case(
+        "server_resize",
+        &["begin", "claim", "clean", "power_off", "apply", "disks", "power_on", "settle"],
+        &[],
+        LARGE,
+        "VERIFY_RESIZE",
+        &["ACTIVE"],
+    ),
+    case(
+        "server_resize_confirm",
+        &["begin", "disks", "claim", "settle"],
+        &[LARGE],
+        ("confirmResize", "null"),
+        "ACTIVE",
+        &["VERIFY_RESIZE"],
+    ),
+    case(
+        "server_resize_revert",
+        &["begin", "power_off", "apply", "disks", "claim", "power_on", "settle"],
+        &[LARGE],
+        ("revertResize", "null"),
+        "ACTIVE",
+        &["VERIFY_RESIZE", "ERROR"],
+    ),
+];
+
+const SHELVES: &[Case] = &[
+    case(
+        "server_shelve",
+        &["begin", "power_off", "upload", "settle"],
+        &[],
+        SHELVE,
+        "SHELVED_OFFLOADED",
+        &["ACTIVE", "SHELVED_OFFLOADED"],
+    ),
+    case(
+        "server_offload",
+        &["sweep", "ports", "allocation", "settle"],
+        &[],
+        SHELVE,
+        "SHELVED_OFFLOADED",
+        &["SHELVED", "SHELVED_OFFLOADED"],
+    ),
+    case(
+        "server_create",
+        &["accept", "place", "networks", "image", "disks", "plug", "start", "wire", "activate"],
+        &[SHELVE],
+        ("unshelve", "null"),
+        "ACTIVE",
+        &["SHELVED_OFFLOADED"],
+    ),
+    case("shelved_image_discard", &["discard"], &[SHELVE], ("unshelve", "null"), "ACTIVE", &["ACTIVE"]),
+];
+
+const DELETE: (&str, &str) = ("DELETE", "");
+
+/// What an operator has to switch on: shelved servers stay on their nodes, deleted ones can be restored.
+const KEPT: &[Case] = &[
+    case("server_shelve", &["begin", "power_off", "upload", "settle"], &[], SHELVE, "SHELVED", &["ACTIVE"]),
+    case("server_unshelve", &["begin", "power_on", "settle"], &[SHELVE], ("unshelve", "null"), "ACTIVE", &["SHELVED"]),
+    case(
+        "server_offload",
+        &["sweep", "ports", "allocation", "settle"],
+        &[SHELVE],
+        ("shelveOffload", "null"),
+        "SHELVED_OFFLOADED",
+        &["SHELVED", "SHELVED_OFFLOADED"],
+    ),
+    case("server_power", &["switch", "settle"], &[], DELETE, "SOFT_DELETED", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[DELETE], ("restore", "null"), "ACTIVE", &["SOFT_DELETED"]),
+];
+
+const ATTACH: (&str, &str) = ("/os-interface", r#"{"net_id": "NETWORK"}"#);
+
+const INTERFACES: &[Case] = &[
+    case("port_attach", &["port", "plug"], &[], ATTACH, "ACTIVE", &["ACTIVE"]),
+    case("port_detach", &["unplug", "port"], &[ATTACH], ("DETACH", ""), "ACTIVE", &["ACTIVE"]),
+];
+
+/// Counts open work.
+const OPEN: &str = "SELECT COUNT(*) FROM operations WHERE phase IN ('run', 'undo')";
+
+/// A cloud's directory and what servers there are made of.
+struct Ground {
+    dir: tempfile::TempDir,
+    body: Value,
+    large: String,
+    db: Db,
+}
+
+impl Ground {
+    async fn new(config: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ferrostack.toml"), config).unwrap();
+        let process = Process::start(dir.path(), None).await;
+        let body = prepare(&process.admin).await;
+        let large = json!({"flavor": {"name": "large", "ram": 128, "vcpus": 2, "disk": 2}});
+        let large = expect(&process.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(large)).await;
+        let large = large["flavor"]["id"].as_str().unwrap().to_owned();
+        let db = Db::open(&db::Options::Sqlite(dir.path().join("ferrostack.db"))).await.unwrap();
+        Self { dir, body, large, db }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    async fn act(&self, admin: &Client, server: &str, (name, body): (&str, &str)) {
+        let known = &self.body["server"];
+        let filled = body
+            .replace("IMAGE", known["imageRef"].as_str().unwrap())
+            .replace("NETWORK", known["networks"][0]["uuid"].as_str().unwrap())
+            .replace("large", &self.large);
+        let body: Value = serde_json::from_str(&filled).unwrap_or_default();
+        let (method, path, body) = match name {
+            "DELETE" => (Method::DELETE, server.to_owned(), None),
+            "DETACH" => {
+                let ports = admin.get(&format!("{server}/os-interface")).await.unwrap();
+                let port = ports["interfaceAttachments"][1]["port_id"].as_str().unwrap().to_owned();
+                (Method::DELETE, format!("{server}/os-interface/{port}"), None)
+            }
+            "/os-interface" => (Method::POST, format!("{server}{name}"), Some(json!({"interfaceAttachment": body}))),
+            _ => (Method::POST, format!("{server}/action"), Some(json!({name: body}))),
+        };
+        // Attaching is waited for: the process may be killed meanwhile, or the failure be the answer.
+        let answer = admin.request(method, &path, body.as_ref()).await;
+        let Ok(answer) = answer else { return };
+        assert!(
+            name == "/os-interface" || answer.status.is_success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
+    }
+
+    /// A server in the state that the case begins with.
+    async fn server(&self, admin: &Client, case: &Case) -> String {
+        let server = create(admin, &self.body).await;
+        self.settled(admin, &server).await;
+        for action in case.before {
+            self.act(admin, &server, *action).await;
+            self.settled(admin, &server).await;
+        }
+        server
+    }
+
+    /// What the server is once no work on it is open.
+    async fn settled(&self, admin: &Client, server: &str) -> String {
+        let started = Instant::now();
+        while sql(OPEN).one::<i64>(&self.db).await.unwrap() > 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "work never ends");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let shown = admin.get(server).await.unwrap();
+        assert_eq!(shown["server"]["OS-EXT-STS:task_state"], Value::Null, "{shown}");
+        shown["server"]["status"].as_str().unwrap().to_owned()
+    }
+
+    async fn killed(&self, case: &Case, step: &str, moment: &str) {
+        let fault = format!("{}/{step}/{moment}", case.kind);
+        // What comes before must not meet the fault.
+        let server = {
+            let process = Process::start(self.path(), None).await;
+            self.server(&process.admin, case).await
+        };
+        let mut process = Process::start(self.path(), Some(&fault)).await;
+        self.act(&process.admin, &server, case.action).await;
+        process.died().await;
+        let process = Process::start(self.path(), None).await;
+        let status = self.settled(&process.admin, &server).await;
+        assert_eq!(status, case.done, "{} {fault}", case.action.0);
+        self.end(&process.admin, &server).await;
+    }
+
+    async fn failed(&self, case: &Case, step: &str) {
+        let fault = format!("{}/{step}/fail", case.kind);
+        let server = {
+            let process = Process::start(self.path(), None).await;
+            self.server(&process.admin, case).await
+        };
+        let process = Process::start(self.path(), Some(&fault)).await;
+        self.act(&process.admin, &server, case.action).await;
+        let status = self.settled(&process.admin, &server).await;
+        // What has happened already is not always taken back: a paused server stays paused.
+        let past = step == "settle" && case.kind == "server_power" && status == case.done;
+        assert!(past || case.failed.contains(&status.as_str()), "{} {fault}: {status}", case.action.0);
+        self.end(&process.admin, &server).await;
+    }
+
+    /// Deletes the server; then nothing of it is left, and no image but the one that it came from and whole copies.
+    async fn end(&self, admin: &Client, server: &str) {
+        let body = json!({"forceDelete": null});
+        expect(admin, 202, Method::POST, &format!("{server}/action"), Some(body)).await;
+        assert_clean(self.path(), admin).await;
+        let shelved = |listed: &Value| {
+            let images = listed["images"].as_array().unwrap();
+            images.iter().all(|image| image["status"] == "active" && image["name"] != "s-shelved")
+        };
+        wait_for(admin, "/image/v2/images?limit=1000", shelved).await;
+    }
+
+    async fn all(&self, cases: &[Case]) {
+        for case in cases {
+            for step in case.steps {
+                for moment in ["kill-before", "kill-after"] {
+                    self.killed(case, step, moment).await;
+                }
+                self.failed(case, step).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn power_is_as_it_was_or_as_it_should_be() {
+    Ground::new("").await.all(POWER).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disks_are_as_they_were_or_as_they_should_be() {
+    Ground::new("").await.all(DISKS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sizes_are_as_they_were_or_as_they_should_be() {
+    Ground::new("").await.all(RESIZES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shelved_servers_are_as_they_were_or_as_they_should_be() {
+    Ground::new("").await.all(SHELVES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_as_it_was_or_as_it_should_be() {
+    Ground::new("[compute]\nshelved_offload_time = -1\nreclaim_instance_interval = 3600\n").await.all(KEPT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interfaces_are_as_they_were_or_as_they_should_be() {
+    Ground::new("").await.all(INTERFACES).await;
+}
