@@ -1,4 +1,4 @@
-//! libvirt's events. The binding has no safe calls for them: all that is unsafe is in this file.
+//! libvirt's events. The binding has no safe calls for them: what is unsafe about them is in this file.
 #![expect(unsafe_code, reason = "the binding has no safe calls for events")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};

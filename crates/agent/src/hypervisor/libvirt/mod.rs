@@ -1,12 +1,17 @@
 //! Servers as domains of libvirt, run by QEMU.
 
 mod connection;
+mod copy;
 mod cpu_set;
 mod define;
+mod diagnostics;
 mod domain;
 mod domain_xml;
 mod events;
+mod network_cards;
 mod placement;
+mod power;
+mod raw;
 mod traits;
 mod virt_type;
 mod xml;
@@ -33,6 +38,10 @@ pub use virt_type::VirtType;
 const SHUTDOWN_LOOK: Duration = Duration::from_secs(1);
 /// How often its power button is pressed: a guest that is still booting does not feel the first time.
 const SHUTDOWN_REPEAT: Duration = Duration::from_secs(5);
+/// How long a guest may take to let go of a network card, and how often it is looked at and asked.
+const DETACH_LIMIT: Duration = Duration::from_secs(60);
+const DETACH_LOOK: Duration = Duration::from_millis(250);
+const DETACH_REPEAT: Duration = Duration::from_secs(5);
 /// The most that is given of a console's output.
 const CONSOLE_LIMIT: u64 = 1 << 20;
 
@@ -122,6 +131,32 @@ impl Libvirt {
         }
     }
 
+    /// Has the network card on that tap no more in the domain. A guest that is busy or still booting is asked again.
+    async fn card_remove(&self, id: &str, tap: String) -> Result<(), Problem> {
+        let (end, mut ask) = (Instant::now() + DETACH_LIMIT, Instant::now());
+        loop {
+            let asking = Instant::now() >= ask;
+            if asking {
+                ask = Instant::now() + DETACH_REPEAT;
+            }
+            let name = tap.clone();
+            if self.domain(id, move |domain| network_cards::let_go(domain, &name, asking)).await? {
+                return self.domain(id, move |domain| network_cards::forget(domain, &tap)).await;
+            }
+            if Instant::now() > end {
+                let text = format!("the guest does not let go of the network card within {DETACH_LIMIT:?}");
+                return Err(Problem::Temporary(text));
+            }
+            tokio::time::sleep(DETACH_LOOK).await;
+        }
+    }
+
+    /// Has the server defined as it is given, without starting it. Says what libvirt has against it.
+    pub async fn server_define(&self, server: &ServerSpec) -> Result<(), Problem> {
+        let (options, server) = (self.options.clone(), server.clone());
+        self.connection.run(move |connection| define::define(connection, &options, &server).map(drop)).await
+    }
+
     /// Switches all servers off at once, by force. They stay defined.
     pub async fn servers_off(&self) -> Result<(), Problem> {
         for server in self.server_list().await? {
@@ -201,44 +236,54 @@ impl Hypervisor for Libvirt {
         self.define_start(server).await
     }
 
-    async fn server_pause(&self, _id: &str) -> Result<(), Problem> {
-        unsupported("pausing")
+    async fn server_pause(&self, id: &str) -> Result<(), Problem> {
+        self.domain(id, power::pause).await
     }
 
-    async fn server_unpause(&self, _id: &str) -> Result<(), Problem> {
-        unsupported("unpausing")
+    async fn server_unpause(&self, id: &str) -> Result<(), Problem> {
+        self.domain(id, power::unpause).await
     }
 
-    async fn server_suspend(&self, _id: &str) -> Result<(), Problem> {
-        unsupported("suspending")
+    async fn server_suspend(&self, id: &str) -> Result<(), Problem> {
+        self.domain(id, power::suspend).await
     }
 
-    async fn server_resume(&self, _server: &ServerSpec) -> Result<(), Problem> {
-        unsupported("resuming")
+    async fn server_resume(&self, server: &ServerSpec) -> Result<(), Problem> {
+        match self.domain(&server.id, power::resume).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(Problem::NotFound) => self.define_start(server).await,
+            Err(problem) => Err(problem),
+        }
     }
 
-    async fn server_crash_dump(&self, _id: &str) -> Result<(), Problem> {
-        unsupported("crash dump")
+    async fn server_crash_dump(&self, id: &str) -> Result<(), Problem> {
+        self.domain(id, power::crash_dump).await
     }
 
-    async fn server_diagnostics(&self, _id: &str) -> Result<Diagnostics, Problem> {
-        unsupported("diagnostics")
+    async fn server_diagnostics(&self, id: &str) -> Result<Diagnostics, Problem> {
+        let (virt_type, socket) = (self.options.virt_type, self.options.layout.socket(id, ConsoleKind::Vnc));
+        self.domain(id, move |domain| diagnostics::read(domain, virt_type, &socket)).await
     }
 
-    async fn server_password(&self, _id: &str, _user: Option<&str>, _password: &str) -> Result<(), Problem> {
-        unsupported("setting a password")
+    async fn server_password(&self, id: &str, user: Option<&str>, password: &str) -> Result<(), Problem> {
+        let (user, password) = (user.map(str::to_owned), password.to_owned());
+        self.domain(id, move |domain| power::password(domain, user.as_deref(), &password)).await
     }
 
-    async fn port_attach(&self, _server: &ServerSpec, _port: &ServerPort) -> Result<(), Problem> {
-        unsupported("attaching")
+    async fn port_attach(&self, server: &ServerSpec, port: &ServerPort) -> Result<(), Problem> {
+        let (server, port) = (server.clone(), port.clone());
+        self.domain(&server.id.clone(), move |domain| network_cards::attach(domain, &server, &port)).await
     }
 
-    async fn port_detach(&self, _id: &str, _port: &ServerPort) -> Result<(), Problem> {
-        unsupported("detaching")
+    async fn port_detach(&self, id: &str, port: &ServerPort) -> Result<(), Problem> {
+        match self.card_remove(id, port.tap_name()).await {
+            Err(Problem::NotFound) => Ok(()),
+            other => other,
+        }
     }
 
-    async fn disk_copy(&self, _id: &str, _quiesce: bool) -> Result<(), Problem> {
-        unsupported("copying")
+    async fn disk_copy(&self, id: &str, quiesce: bool) -> Result<(), Problem> {
+        self.copy(id, quiesce).await
     }
 
     async fn server_delete(&self, id: &str) -> Result<(), Problem> {
@@ -276,10 +321,6 @@ impl Hypervisor for Libvirt {
     fn changes(&self) -> broadcast::Receiver<String> {
         self.connection.changes()
     }
-}
-
-fn unsupported<T>(what: &str) -> Result<T, Problem> {
-    Err(Problem::Permanent(format!("{what} is not there yet")))
 }
 
 /// What the console's log has, the end of it if it is long.
