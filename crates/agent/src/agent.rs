@@ -16,6 +16,10 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon a report that control did not answer is repeated.
 const REPORT_RETRY: Duration = Duration::from_secs(1);
 
+/// How long an image usually stays in the cache, and how often it is looked for old ones.
+const IMAGE_KEEP: Duration = Duration::from_secs(24 * 3600);
+const IMAGE_LOOK: Duration = Duration::from_secs(3600);
+
 /// What an agent is told at start.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -25,12 +29,19 @@ pub struct Options {
     pub address: String,
     /// How often the node is reported.
     pub report_interval: Duration,
+    /// How long an image stays in the cache after the last server that needed it.
+    pub image_keep: Duration,
 }
 
 impl Options {
     /// The usual options of the node `host`.
     pub fn new(host: &str, address: &str) -> Self {
-        Self { host: host.to_owned(), address: address.to_owned(), report_interval: Duration::from_secs(10) }
+        Self {
+            host: host.to_owned(),
+            address: address.to_owned(),
+            report_interval: Duration::from_secs(10),
+            image_keep: IMAGE_KEEP,
+        }
     }
 }
 
@@ -80,6 +91,7 @@ impl Agent {
         runtime.tasks.spawn_until_stop("server changes", agent.clone().changes_report(changes));
         let answering = agent.clone();
         bus::rpc::serve(bus, &runtime, &queue, move |call: Call| answering.answer(call)).await?;
+        runtime.tasks.spawn_until_stop("image cache", agent.clone().images_expire_always());
         runtime.tasks.spawn_until_stop("node reports", agent.clone().node_report_always());
         Ok(agent)
     }
@@ -178,6 +190,16 @@ impl Agent {
         self.0.drivers.hypervisor.server_delete(id).await?;
         self.0.drivers.ports.ports_unplug(id, taps).await?;
         self.0.drivers.disks.disks_delete(id).await
+    }
+
+    async fn images_expire_always(self) {
+        let keep = self.0.options.image_keep;
+        loop {
+            tokio::time::sleep(IMAGE_LOOK.min(keep)).await;
+            if let Err(problem) = self.0.drivers.disks.images_expire(keep).await {
+                tracing::warn!(%problem, "old images could not be removed from the cache; it is tried again");
+            }
+        }
     }
 
     async fn node_report_always(self) {

@@ -41,6 +41,11 @@ impl Layout {
         self.servers().join(id)
     }
 
+    /// Where a server's disks are kept while its resize can be reverted.
+    pub(crate) fn kept(&self, id: &str) -> PathBuf {
+        self.server(id).join("kept")
+    }
+
     /// A file of a server.
     pub(crate) fn file(&self, id: &str, file: ServerFile) -> PathBuf {
         self.server(id).join(file.name())
@@ -93,7 +98,8 @@ impl ServerFile {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in the server's folder.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Root => "root.qcow2",
             Self::Rescue => "rescue.qcow2",

@@ -6,17 +6,24 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
+use futures_util::TryStreamExt as _;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
 use protocol::{ConsoleKind, DiskSource, ImageSource, Problem, ServerSpec};
 use tokio::fs;
 use tokio::process::Command;
+use tokio_util::io::ReaderStream;
 
-use super::{Disks, cache, config_drive, inspect};
+use super::{Disks, cache, config_drive, expiry, inspect, resize, upload};
 use crate::layout::{Layout, ServerFile};
 use crate::locks::Locks;
 use crate::tools;
 
 /// How long a file system may take to be made.
 const FORMAT_LIMIT: Duration = Duration::from_secs(300);
+
+/// How much of a disk is sent at once.
+const SENT_AT_ONCE: usize = 256 << 10;
 
 /// What the driver of disks in files is told at start.
 #[derive(Debug, Clone)]
@@ -53,28 +60,45 @@ impl FileDisks {
         Ok(Self(Arc::new(Inner { layout: layout.clone(), images: Locks::default() })))
     }
 
-    async fn root_create(&self, server: &ServerSpec) -> Result<(), Problem> {
+    /// Has a disk that stands on an image, of at least its size.
+    async fn overlay_create(
+        &self,
+        server_id: &str,
+        file: ServerFile,
+        image: &ImageSource,
+        size_gb: u64,
+    ) -> Result<(), Problem> {
         let layout = &self.0.layout;
-        let DiskSource::Image(image) = &server.root_disk;
+        let path = layout.file(server_id, file);
+        if fs::try_exists(&path).await.map_err(failed(&path))? {
+            return Ok(());
+        }
         let (base, format) = (layout.image(&image.id), inspect::qemu_format(&image.disk_format)?);
         if !fs::try_exists(&base).await.unwrap_or(false) {
             return Err(Problem::Temporary(format!("the image {} is not on the node", image.id)));
         }
-        let (wanted, least) = (server.root_gb << 30, inspect::inspect(&base, format).await?);
+        let (wanted, least) = (size_gb << 30, inspect::inspect(&base, format).await?);
         if wanted != 0 && wanted < least {
             let least = least.div_ceil(1 << 30);
-            let text = format!("the image needs a disk of {least} GiB, and the flavor has {} GiB", server.root_gb);
+            let text = format!("the image needs a disk of {least} GiB, and the flavor has {size_gb} GiB");
             return Err(Problem::Permanent(text));
         }
         let size = if wanted == 0 { least } else { wanted };
         // Relative, so that it is right wherever the folder is seen from.
         let backing = Path::new("../../images").join(&image.id);
-        made(layout.file(&server.id, ServerFile::Root), async |path| {
+        made(path, async |path| {
             let mut command = Command::new("qemu-img");
             command.args(["create", "-q", "-f", "qcow2", "-F", format, "-b"]).arg(&backing).arg(path);
             tools::run(command.arg(size.to_string()), tools::SHORT).await.map(drop)
         })
         .await
+    }
+
+    async fn copy_send(&self, server_id: &str, url: &str, token: &str) -> Result<(), Problem> {
+        let path = self.0.layout.file(server_id, ServerFile::Copy);
+        let file = fs::File::open(&path).await.map_err(failed(&path))?;
+        let chunks = ReaderStream::with_capacity(file, SENT_AT_ONCE).map_ok(Frame::data);
+        upload::image_put(url, token, StreamBody::new(chunks)).await
     }
 }
 
@@ -83,7 +107,8 @@ impl Disks for FileDisks {
     async fn image_fetch(&self, image: &ImageSource, url: &str, token: &str) -> Result<(), Problem> {
         id_check(&image.id)?;
         let _alone = self.0.images.lock(&image.id).await;
-        cache::image_fetch(&self.0.layout, image, url, token).await
+        cache::image_fetch(&self.0.layout, image, url, token).await?;
+        expiry::touch(&self.0.layout.image(&image.id)).await
     }
 
     async fn disks_create(&self, server: &ServerSpec) -> Result<(), Problem> {
@@ -92,7 +117,11 @@ impl Disks for FileDisks {
         let dir = layout.server(&server.id);
         fs::create_dir_all(&dir).await.map_err(failed(&dir))?;
         fs::set_permissions(&dir, Permissions::from_mode(0o711)).await.map_err(failed(&dir))?;
-        self.root_create(server).await?;
+        let DiskSource::Image(image) = &server.root_disk;
+        self.overlay_create(&server.id, ServerFile::Root, image, server.root_gb).await?;
+        if let Some(rescue) = &server.rescue {
+            self.overlay_create(&server.id, ServerFile::Rescue, &rescue.image, 0).await?;
+        }
         if server.ephemeral_gb > 0 {
             let path = layout.file(&server.id, ServerFile::Ephemeral);
             let arguments = ["mkfs.ext4", "-q", "-F", "-L", "ephemeral0"];
@@ -109,28 +138,47 @@ impl Disks for FileDisks {
         Ok(())
     }
 
-    async fn disks_rebuild(&self, _server: &ServerSpec, _preserve_ephemeral: bool) -> Result<(), Problem> {
-        unsupported("rebuilding")
+    async fn disks_rebuild(&self, server: &ServerSpec, preserve_ephemeral: bool) -> Result<(), Problem> {
+        id_check(&server.id)?;
+        let ephemeral = (!preserve_ephemeral).then_some(ServerFile::Ephemeral);
+        for file in [ServerFile::Root, ServerFile::Swap, ServerFile::ConfigDrive].into_iter().chain(ephemeral) {
+            let path = self.0.layout.file(&server.id, file);
+            gone(fs::remove_file(&path).await, &path)?;
+        }
+        self.disks_create(server).await
     }
 
-    async fn disks_resize(&self, _server: &ServerSpec) -> Result<(), Problem> {
-        unsupported("resizing")
+    async fn disks_resize(&self, server: &ServerSpec) -> Result<(), Problem> {
+        id_check(&server.id)?;
+        resize::resize(&self.0.layout, server).await
     }
 
-    async fn disks_resize_confirm(&self, _server_id: &str) -> Result<(), Problem> {
-        unsupported("resizing")
+    async fn disks_resize_confirm(&self, server_id: &str) -> Result<(), Problem> {
+        id_check(server_id)?;
+        resize::confirm(&self.0.layout, server_id).await
     }
 
-    async fn disks_resize_revert(&self, _server: &ServerSpec) -> Result<(), Problem> {
-        unsupported("resizing")
+    async fn disks_resize_revert(&self, server: &ServerSpec) -> Result<(), Problem> {
+        id_check(&server.id)?;
+        resize::revert(&self.0.layout, server).await
     }
 
-    async fn disk_upload(&self, _server_id: &str, _url: &str, _token: &str) -> Result<(), Problem> {
-        unsupported("sending a disk")
+    async fn disk_upload(&self, server_id: &str, url: &str, token: &str) -> Result<(), Problem> {
+        id_check(server_id)?;
+        let sent = self.copy_send(server_id, url, token).await;
+        let path = self.0.layout.file(server_id, ServerFile::Copy);
+        gone(fs::remove_file(&path).await, &path)?;
+        sent
     }
 
-    async fn rescue_end(&self, _server_id: &str) -> Result<(), Problem> {
-        unsupported("rescuing")
+    async fn rescue_end(&self, server_id: &str) -> Result<(), Problem> {
+        id_check(server_id)?;
+        let path = self.0.layout.file(server_id, ServerFile::Rescue);
+        gone(fs::remove_file(&path).await, &path)
+    }
+
+    async fn images_expire(&self, keep: Duration) -> Result<(), Problem> {
+        expiry::images_expire(&self.0.layout, &self.0.images, keep).await
     }
 
     async fn disks_delete(&self, server_id: &str) -> Result<(), Problem> {
@@ -144,12 +192,8 @@ impl Disks for FileDisks {
     }
 }
 
-fn unsupported<T>(what: &str) -> Result<T, Problem> {
-    Err(Problem::Permanent(format!("{what} is not there yet")))
-}
-
 /// Has a file made under another name, and only then under its own, so that what is there is whole.
-async fn made(path: PathBuf, make: impl AsyncFnOnce(&Path) -> Result<(), Problem>) -> Result<(), Problem> {
+pub(super) async fn made(path: PathBuf, make: impl AsyncFnOnce(&Path) -> Result<(), Problem>) -> Result<(), Problem> {
     if fs::try_exists(&path).await.map_err(failed(&path))? {
         return Ok(());
     }
@@ -161,21 +205,21 @@ async fn made(path: PathBuf, make: impl AsyncFnOnce(&Path) -> Result<(), Problem
 }
 
 /// Makes an empty disk of that size that takes no space yet, and formats it.
-async fn raw_create(path: &Path, size: u64, format: &[&str]) -> Result<(), Problem> {
+pub(super) async fn raw_create(path: &Path, size: u64, format: &[&str]) -> Result<(), Problem> {
     let file = fs::File::create(path).await.map_err(failed(path))?;
     file.set_len(size).await.map_err(failed(path))?;
     let Some((program, arguments)) = format.split_first() else { return Ok(()) };
     tools::run(Command::new(program).args(arguments).arg(path), FORMAT_LIMIT).await.map(drop)
 }
 
-fn gone(removed: std::io::Result<()>, path: &Path) -> Result<(), Problem> {
+pub(super) fn gone(removed: std::io::Result<()>, path: &Path) -> Result<(), Problem> {
     match removed {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path)(error)),
         _ => Ok(()),
     }
 }
 
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Problem {
+pub(super) fn failed(path: &Path) -> impl Fn(std::io::Error) -> Problem {
     move |error| Problem::Temporary(format!("{}: {error}", path.display()))
 }
 

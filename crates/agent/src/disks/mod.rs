@@ -2,9 +2,13 @@
 
 mod cache;
 mod config_drive;
+mod expiry;
 mod files;
 mod inspect;
+mod resize;
 pub(crate) mod upload;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 pub use files::{FileDisks, Options};
@@ -37,6 +41,9 @@ pub trait Disks: Send + Sync {
 
     /// Has the rescue disk gone.
     async fn rescue_end(&self, server_id: &str) -> Result<(), Problem>;
+
+    /// Deletes images from the cache that no disk stands on and that nobody has asked for since `keep` ago.
+    async fn images_expire(&self, keep: Duration) -> Result<(), Problem>;
 
     /// Has no disk of the server left, nor its console's log.
     async fn disks_delete(&self, server_id: &str) -> Result<(), Problem>;

@@ -233,6 +233,7 @@ impl Hypervisor for Libvirt {
         if kind == RebootKind::Hard || !self.shutdown(&server.id, self.options.reboot_grace).await? {
             self.destroy(&server.id).await?;
         }
+        self.domain(&server.id, power::saved_forget).await?;
         self.define_start(server).await
     }
 

@@ -52,6 +52,15 @@ pub(super) fn resume(domain: &Domain) -> Result<bool, Problem> {
     Ok(true)
 }
 
+/// Has no memory of the domain on disk: it starts anew.
+pub(super) fn saved_forget(domain: &Domain) -> Result<(), Problem> {
+    let failed = |error| problem("the domain's saved memory cannot be removed", &error);
+    if domain.has_managed_save(0).map_err(failed)? {
+        domain.managed_save_remove(0).map_err(failed)?;
+    }
+    Ok(())
+}
+
 pub(super) fn crash_dump(domain: &Domain) -> Result<(), Problem> {
     if !is_active(domain)? {
         return Err(off());
