@@ -3,6 +3,7 @@
 //! Runs as root where `setup/install runtime` and `guest/build` were run, and says so where it does not.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "these are tests")]
 
+mod life;
 mod network;
 
 use std::collections::BTreeMap;
@@ -167,11 +168,13 @@ async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image:
     let mut greeting = [0; 4];
     UnixStream::connect(&screen).await.unwrap().read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"RFB ");
+    life::running(drivers, services.layout().dir(), &server).await;
     hypervisor.server_reboot(&server, RebootKind::Soft).await.unwrap();
     console_says(drivers, &id, "=== ferrostack guest", booted).await;
     hypervisor.server_stop(&id, Duration::from_secs(60)).await.unwrap();
     assert_eq!(hypervisor.server_state(&id).await, Ok(PowerState::Shutdown));
     assert_eq!(hypervisor.server_list().await.unwrap().len(), 1);
+    life::off(drivers, services.layout().dir(), &server).await;
     for _ in 0..2 {
         hypervisor.server_delete(&id).await.unwrap();
         ports.ports_unplug(&id, std::slice::from_ref(&tap)).await.unwrap();
