@@ -32,12 +32,12 @@ pub(super) async fn resize(layout: &Layout, server: &ServerSpec) -> Result<(), P
     swap(layout, server).await
 }
 
-/// Has nothing kept.
+/// Has nothing kept. It goes under another name first: half of it must not be taken for the whole.
 pub(super) async fn confirm(layout: &Layout, server_id: &str) -> Result<(), Problem> {
-    for dir in [layout.kept(server_id), new(&layout.kept(server_id))] {
-        gone(fs::remove_dir_all(&dir).await, &dir)?;
-    }
-    Ok(())
+    let (kept, part) = (layout.kept(server_id), new(&layout.kept(server_id)));
+    gone(fs::remove_dir_all(&part).await, &part)?;
+    gone(fs::rename(&kept, &part).await, &kept)?;
+    gone(fs::remove_dir_all(&part).await, &part)
 }
 
 /// Brings back what is kept. The server is given in its old size: what it had not is removed.

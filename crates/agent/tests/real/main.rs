@@ -5,6 +5,7 @@
 
 mod life;
 mod network;
+mod options;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

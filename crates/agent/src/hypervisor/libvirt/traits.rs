@@ -10,8 +10,10 @@ use super::virt_type::VirtType;
 use super::xml::Element;
 
 /// What every node of this kind does.
-const ALWAYS: [&str; 18] = [
+const ALWAYS: [&str; 19] = [
     "COMPUTE_NODE",
+    // QEMU brings it along; libvirt lists only what is installed beside.
+    "COMPUTE_FIRMWARE_BIOS",
     "COMPUTE_IMAGE_TYPE_AMI",
     "COMPUTE_IMAGE_TYPE_ISO",
     "COMPUTE_IMAGE_TYPE_QCOW2",
@@ -40,11 +42,9 @@ pub(super) fn traits(connection: &Connect, options: &Options, cpu_traits: Vec<St
     traits.extend(of(&capabilities, &["devices", "disk"], "bus", &BUSES, "COMPUTE_STORAGE_BUS"));
     traits.extend(of(&capabilities, &["devices", "video"], "modelType", &SCREENS, "COMPUTE_GRAPHICS_MODEL"));
     traits.extend(NETWORK_MODELS.iter().map(|model| named("COMPUTE_NET_VIF_MODEL", model)));
-    let firmware = values(capabilities.find("os"), "firmware");
-    let kinds = [("bios", "COMPUTE_FIRMWARE_BIOS"), ("efi", "COMPUTE_FIRMWARE_UEFI")];
-    traits.extend(
-        kinds.iter().filter(|(kind, _)| firmware.iter().any(|known| known == kind)).map(|(_, name)| (*name).to_owned()),
-    );
+    if values(capabilities.find("os"), "firmware").iter().any(|known| known == "efi") {
+        traits.push("COMPUTE_FIRMWARE_UEFI".to_owned());
+    }
     // Emulated guests do not have the host's processor.
     if options.virt_type == VirtType::Kvm {
         traits.extend(cpu_traits);
