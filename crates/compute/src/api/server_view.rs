@@ -104,7 +104,7 @@ const FIELDS: &[Field] = &[
     Field("server_groups", 71, LAST, Seen::Alone, |f| Some(json!(f.group_id.as_slice()))),
     Field("locked_reason", 73, LAST, Seen::Everywhere, |f| Some(json!(f.server.locked_reason))),
     Field("pinned_availability_zone", 96, LAST, Seen::Shown, |f| Some(json!(some(&f.server.asked_zone)))),
-    Field("scheduler_hints", 100, LAST, Seen::Everywhere, |f| Some(json!(f.server.scheduler_hints.0))),
+    Field("scheduler_hints", 100, LAST, Seen::Everywhere, scheduler_hints),
 ];
 
 fn some(text: &str) -> Option<&str> {
@@ -151,6 +151,13 @@ fn flavor_whole(facts: &Facts<'_>) -> Option<Value> {
         "swap": flavor.swap_mb,
         "extra_specs": flavor.extra_specs,
     }))
+}
+
+/// The hints as the request had them, but each a list.
+fn scheduler_hints(facts: &Facts<'_>) -> Option<Value> {
+    let listed = |value: &Value| if value.is_array() { value.clone() } else { json!([value]) };
+    let hints = &facts.server.scheduler_hints.0;
+    Some(hints.iter().map(|(name, value)| (name.clone(), listed(value))).collect())
 }
 
 fn fault(facts: &Facts<'_>) -> Option<Value> {

@@ -203,7 +203,11 @@ async fn hints_say_where() {
         (id, server["OS-EXT-SRV-ATTR:host"].as_str().unwrap_or_default().to_owned(), server["fault"].clone())
     };
     let (first, host, _) = host_of(json!({})).await;
-    assert_eq!(host_of(json!({"same_host": first})).await.1, host);
+    let (beside, its_host, _) = host_of(json!({"same_host": first})).await;
+    assert_eq!(its_host, host);
+    // Every hint is shown as a list, as Nova keeps them.
+    let shown = fleet.ask_in(&fleet.member, "2.100", &format!("GET /compute/v2.1/servers/{beside}"), Value::Null).await;
+    assert_eq!(shown.expect(200)["server"]["scheduler_hints"], json!({"same_host": [first]}));
     assert_ne!(host_of(json!({"different_host": [first]})).await.1, host);
     assert_eq!(host_of(json!({"query": "[\"=\", \"$hypervisor_hostname\", \"node-2\"]"})).await.1, "node-2");
     assert_eq!(host_of(json!({"build_near_host_ip": "192.0.2.9", "cidr": "/24"})).await.2, Value::Null);
