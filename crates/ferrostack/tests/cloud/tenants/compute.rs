@@ -160,7 +160,7 @@ fn while_stopping() -> Vec<Row> {
         action("addFixedIp", r#"{"networkId": "{network}"}"#),
         action("removeFixedIp", r#"{"address": "192.0.2.99"}"#).admin(400, "the server does not have that"),
         action("addFloatingIp", r#"{"address": "192.0.2.99"}"#).admin(404, "there is no such address"),
-        action("removeFloatingIp", r#"{"address": "192.0.2.99"}"#).admin(409, "the server does not have that"),
+        action("removeFloatingIp", r#"{"address": "192.0.2.99"}"#).admin(404, "there is no such address"),
         post(&format!("{server}/os-interface"), r#"{"interfaceAttachment": {"net_id": "{network}"}}"#)
             .admin(409, "the server is being stopped"),
         delete(&format!("{server}/os-interface/{{server_port}}")).admin(409, "the server is being stopped"),
