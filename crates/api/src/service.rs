@@ -1,11 +1,15 @@
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use db::Json as Column;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
+use trace::{Recorder, Span, Trace};
 use tracing::Instrument as _;
 
 use crate::microversion::Negotiation;
@@ -51,6 +55,9 @@ pub struct Service {
 /// The id of a request: `req-` and a UUID, in every log line, answer and operation that it causes.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
+
+/// From when on a request is slow.
+const SLOW: Duration = Duration::from_millis(100);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const COMPUTE_REQUEST_ID: HeaderName = HeaderName::from_static("x-compute-request-id");
@@ -103,6 +110,7 @@ impl Service {
             body["errors"][0]["min_version"] = json!(negotiation.min.to_string());
         }
         let mut rendered = (error.status(), Json(body)).into_response();
+        rendered.extensions_mut().insert(error.clone());
         for (name, value) in response.headers() {
             if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
                 rendered.headers_mut().insert(name, value.clone());
@@ -112,43 +120,71 @@ impl Service {
     }
 }
 
-async fn frame(State(service): State<Service>, mut request: Request, next: Next) -> Response {
+/// Answers a request, and has the way recorded that it went.
+async fn frame(State(service): State<Service>, request: Request, next: Next) -> Response {
     let id = RequestId(format!("req-{}", uuid::Uuid::new_v4()));
-    let span = tracing::info_span!("request", id = id.0, method = %request.method(), path = %request.uri().path());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let log = tracing::info_span!("request", id = id.0, %method, path);
+    let recorder = request.extensions().get::<Recorder>().cloned();
+    let started = Instant::now();
+    let (response, spans) = trace::collect(answer(service, id.clone(), request, next).instrument(log.clone())).await;
+    let (status, took) = (response.status(), started.elapsed());
+    tracing::debug!(parent: &log, status = status.as_u16(), micros = took.as_micros(), "answered");
+    if let Some(recorder) = recorder
+        && is_worth_a_trace(service, &method, status, took, &spans)
+    {
+        recorder.keep(Trace {
+            request_id: id.0,
+            operation_id: None,
+            title: format!("{method} {}{path}", service.prefix),
+            outcome: match response.extensions().get::<Error>() {
+                Some(error) => format!("{}: {}", status.as_u16(), error.message),
+                None => status.as_u16().to_string(),
+            },
+            started_at: recorder.began(took),
+            micros: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            spans: Column(spans),
+        });
+    }
+    response
+}
+
+/// Whether it is recorded which way a request went: when it asked other parts or changed something, when it failed and
+/// when it was slow. Recording the others, which are many and quick, would cost more than a few hundredths of them.
+fn is_worth_a_trace(service: Service, method: &Method, status: StatusCode, took: Duration, spans: &[Span]) -> bool {
+    // Most of what is posted to identity asks for a token.
+    let changes = !method.is_safe() && service.style != Style::Identity;
+    changes || !spans.is_empty() || status.is_server_error() || took >= SLOW
+}
+
+async fn answer(service: Service, id: RequestId, mut request: Request, next: Next) -> Response {
     let links = Links::new(request.headers(), service.prefix);
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(links.clone());
     let arrival = Arrival { service, uri: request.uri().clone() };
     request.extensions_mut().insert(arrival);
-    async {
-        if let Err(error) = address_check(request.uri()) {
-            return finish(service, error.into_response(), &id);
-        }
-        let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
-            Some(Err(error)) => return finish(service, error.into_response(), &id),
-            Some(Ok(version)) => Some(version),
-            None => None,
-        };
-        if let Some(version) = version {
-            request.extensions_mut().insert(version);
-        }
-        let started = std::time::Instant::now();
-        let mut response = next.run(request).await;
-        if let (Some(negotiation), Some(version)) = (service.negotiation, version) {
-            negotiation.mark(version, response.headers_mut());
-        }
-        if response.status() == StatusCode::UNAUTHORIZED {
-            let place = format!("Keystone uri=\"{}\"", links.to(""));
-            if let Ok(value) = HeaderValue::try_from(place) {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-            }
-        }
-        let response = finish(service, response, &id);
-        tracing::debug!(status = response.status().as_u16(), micros = started.elapsed().as_micros(), "answered");
-        response
+    if let Err(error) = address_check(request.uri()) {
+        return finish(service, error.into_response(), &id);
     }
-    .instrument(span)
-    .await
+    let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
+        Some(Err(error)) => return finish(service, error.into_response(), &id),
+        Some(Ok(version)) => Some(version),
+        None => None,
+    };
+    if let Some(version) = version {
+        request.extensions_mut().insert(version);
+    }
+    let mut response = next.run(request).await;
+    if let (Some(negotiation), Some(version)) = (service.negotiation, version) {
+        negotiation.mark(version, response.headers_mut());
+    }
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let place = format!("Keystone uri=\"{}\"", links.to(""));
+        if let Ok(value) = HeaderValue::try_from(place) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+    }
+    finish(service, response, &id)
 }
 
 /// No parameter of a path or query may have what is no text, or what no database can keep.

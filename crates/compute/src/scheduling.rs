@@ -7,6 +7,7 @@ use ::api::Result;
 use ipnet::IpNet;
 use placement::{Candidate, CandidateRequest, Claim, Group, Stock, Summary};
 use serde_json::{Map, Value};
+use trace::Traced as _;
 
 use crate::aggregates::Aggregates;
 use crate::fleet::{Fleet, Known};
@@ -50,11 +51,11 @@ impl Compute {
         // Each search begins somewhere else, so that those that go on at the same time see different nodes.
         search.start = Some(self.runtime().ids.uuid());
         let mut seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
-        let mut best = scheduler::select(&seen, &request, config);
+        let mut best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         if best.is_err() && seen.len() >= config.max_candidates {
             search.limit = None;
             seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
-            best = scheduler::select(&seen, &request, config);
+            best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         }
         match best {
             Ok(best) => self.nodes_claim(server, &best, &wanted.resources).await,
@@ -74,7 +75,12 @@ impl Compute {
                 *most = amount.max(*most);
             }
         }
-        self.0.deps.placement.allocations_claim(&claim(server, &known.node.id, resources)).await
+        self.0
+            .deps
+            .placement
+            .allocations_claim(&claim(server, &known.node.id, resources))
+            .traced("placement", "claim")
+            .await
     }
 
     /// Claims the first of the nodes that can still be had.
@@ -86,13 +92,17 @@ impl Compute {
             if group.as_ref().is_some_and(|group| !group.allows(&node.host)) {
                 continue;
             }
-            if !placement.allocations_claim(&claim(server, &node.id, resources.clone())).await? {
+            if !placement
+                .allocations_claim(&claim(server, &node.id, resources.clone()))
+                .traced("placement", "claim")
+                .await?
+            {
                 continue;
             }
             match self.host_claim(server, node).await? {
                 None => return Ok(Choice::Node { host: node.host.clone() }),
                 Some(seen) => {
-                    placement.allocations_release(&server.id).await?;
+                    placement.allocations_release(&server.id).traced("placement", "release").await?;
                     group = Some(seen);
                 }
             }
@@ -117,7 +127,7 @@ impl Compute {
     /// Why no node will do: all nodes are looked at, also those without room.
     async fn refusal(&self, fleet: &Fleet, aggregates: &Aggregates, request: &Request) -> Result<Choice> {
         let ids: Vec<String> = fleet.all().map(|known| known.node.id.clone()).collect();
-        let summaries = self.0.deps.placement.provider_summaries(&ids).await?;
+        let summaries = self.0.deps.placement.provider_summaries(&ids).traced("placement", "look at all").await?;
         let summaries: BTreeMap<&str, &Arc<Summary>> =
             summaries.iter().map(|summary| (summary.provider.id.as_str(), summary)).collect();
         let hosts: Vec<&str> = fleet.all().map(|known| known.node.host.as_str()).collect();
@@ -144,7 +154,7 @@ impl Compute {
         aggregates: &Aggregates,
         search: &CandidateRequest,
     ) -> Result<Vec<Node>> {
-        let candidates = self.0.deps.placement.candidates(search).await?;
+        let candidates = self.0.deps.placement.candidates(search).traced("placement", "candidates").await?;
         let mut found: Vec<(&Arc<Known>, Arc<Summary>)> = Vec::with_capacity(candidates.len());
         for Candidate { root, .. } in candidates {
             // One node may be a candidate in several ways.

@@ -9,7 +9,7 @@ use agent::{fake, host};
 use anyhow::{Context as _, Result};
 use axum::extract::Request;
 use axum::routing::any_service;
-use axum::{Router, ServiceExt};
+use axum::{Extension, Router, ServiceExt};
 use bus::Bus;
 use compute::Compute;
 use db::{Db, Migration};
@@ -22,6 +22,7 @@ use runtime::Runtime;
 use tokio::net::TcpListener;
 use tower::Layer as _;
 use tower::util::MapRequestLayer;
+use trace::Recorder;
 use work::Work;
 
 use crate::config::Config;
@@ -29,6 +30,7 @@ use crate::state::State;
 
 /// Every table of the cloud.
 pub const MIGRATIONS: &[&[Migration]] = &[
+    trace::MIGRATIONS,
     work::MIGRATIONS,
     identity::MIGRATIONS,
     placement::MIGRATIONS,
@@ -115,6 +117,7 @@ struct Ground {
     rpc: bus::rpc::Client,
     work: Work,
     policy: Arc<Policy>,
+    recorder: Recorder,
 }
 
 /// The services, from the ground up.
@@ -132,7 +135,8 @@ impl Cloud {
         let ground = Ground::lay(runtime.clone(), &settings).await?;
         let services = Services::build(&ground, &settings).await?;
         services.identity.bootstrap(&bootstrap(&settings)?).await.context("identity cannot be set up")?;
-        serve(&runtime, listener, services.router());
+        ground.recorder.start();
+        serve(&runtime, listener, services.router().layer(Extension(ground.recorder)));
         services.image.start().await.context("the image service cannot be started")?;
         services.network.start().await.context("the network service cannot be started")?;
         services.compute.start().await.context("compute cannot be started")?;
@@ -193,9 +197,11 @@ impl Ground {
         let policy = policy(&settings.state)?;
         let bus: Arc<dyn Bus> = Arc::clone(&settings.bus);
         let rpc = bus::rpc::Client::new(Arc::clone(&bus), runtime.clone()).await?;
-        let options = work::Options { fault: settings.fault.clone(), ..work::Options::default() };
+        let recorder = Recorder::new(db.clone(), runtime.clone(), settings.config.trace.clone());
+        let fault = settings.fault.clone();
+        let options = work::Options { fault, recorder: Some(recorder.clone()), ..work::Options::default() };
         let work = Work::new(db.clone(), runtime.clone(), options);
-        Ok(Self { runtime, db, bus, rpc, work, policy })
+        Ok(Self { runtime, db, bus, rpc, work, policy, recorder })
     }
 }
 

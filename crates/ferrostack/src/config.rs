@@ -13,6 +13,8 @@ pub struct Config {
     pub identity: identity::Config,
     /// `[compute]`
     pub compute: compute::Config,
+    /// `[trace]`
+    pub trace: trace::Config,
 }
 
 impl Config {

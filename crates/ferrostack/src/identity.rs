@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use db::Db;
-use ferrostack::cloud::{self, MIGRATIONS};
+use ferrostack::cloud;
 use ferrostack::config::Config;
 use ferrostack::state::State;
 use identity::{Bootstrap, BootstrapNames, BootstrapService, Identity};
 use jiff::{Timestamp, ToSpan as _};
 use runtime::Runtime;
 
+use crate::database::Database;
 use crate::output;
 
 /// What to do.
@@ -86,14 +86,6 @@ pub struct AuditArguments {
     database: Database,
 }
 
-/// Which database it is.
-#[derive(clap::Args)]
-pub struct Database {
-    /// The database, instead of SQLite in the state directory: postgres://USER@HOST/NAME
-    #[arg(long = "database", value_name = "ADDRESS", env = "FERROSTACK_DATABASE")]
-    address: Option<String>,
-}
-
 /// Runs the command.
 pub async fn run(state: &State, command: Command) -> Result<()> {
     match command {
@@ -110,13 +102,7 @@ fn key_dir(state: &State) -> PathBuf {
 
 /// Identity over the cloud's database, whose schema is brought up to date.
 async fn open(state: &State, database: &Database) -> Result<Identity> {
-    std::fs::create_dir_all(state.dir()).with_context(|| format!("cannot make {}", state.dir().display()))?;
-    let options = match &database.address {
-        Some(address) => address.parse().context("--database cannot be used")?,
-        None => db::Options::Sqlite(state.path("ferrostack.db")),
-    };
-    let db = Db::open(&options).await.context("the database cannot be opened")?;
-    db.migrate(&MIGRATIONS.concat()).await.context("the database's schema cannot be brought up to date")?;
+    let db = database.open(state).await?;
     let options = identity::Options { dir: state.dir().to_owned(), config: Config::load(state)?.identity };
     Ok(Identity::new(db, Runtime::default(), cloud::policy(state)?, options)?)
 }

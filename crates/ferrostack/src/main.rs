@@ -1,5 +1,6 @@
 //! Ferrostack: a whole cloud behind the OpenStack APIs, in one program.
 
+mod database;
 mod doctor;
 mod down;
 mod identity;
@@ -7,6 +8,7 @@ mod output;
 mod policy;
 mod ssh;
 mod status;
+mod trace;
 mod up;
 
 use std::path::PathBuf;
@@ -43,6 +45,8 @@ enum Command {
     /// Show the rules of who may do what, and ask them
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Show which way a request went through the cloud, with durations
+    Trace(trace::Arguments),
     /// Log in to a server over its floating IP (arguments after the name go to ssh)
     Ssh(ssh::Arguments),
 }
@@ -68,6 +72,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Doctor => runtime.block_on(doctor::run()),
         Command::Identity(command) => runtime.block_on(identity::run(&state, command)),
         Command::Policy(command) => return runtime.block_on(policy::run(&state, command)),
+        Command::Trace(arguments) => runtime.block_on(trace::run(&state, &arguments)),
         Command::Ssh(arguments) => runtime.block_on(ssh::run(&state, &arguments)),
     }?;
     Ok(ExitCode::SUCCESS)

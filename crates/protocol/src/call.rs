@@ -158,6 +158,38 @@ pub enum Call {
     },
 }
 
+impl Call {
+    /// What it is called where people read it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ImageFetch { .. } => "image fetch",
+            Self::DisksCreate { .. } => "disks create",
+            Self::PortsPlug { .. } => "ports plug",
+            Self::ServerStart { .. } => "server start",
+            Self::ServerStop { .. } => "server stop",
+            Self::ServerReboot { .. } => "server reboot",
+            Self::ServerPause { .. } => "server pause",
+            Self::ServerUnpause { .. } => "server unpause",
+            Self::ServerSuspend { .. } => "server suspend",
+            Self::ServerResume { .. } => "server resume",
+            Self::ServerCrashDump { .. } => "server crash dump",
+            Self::ServerDiagnostics { .. } => "server diagnostics",
+            Self::ServerPassword { .. } => "server password",
+            Self::PortAttach { .. } => "port attach",
+            Self::PortDetach { .. } => "port detach",
+            Self::DisksRebuild { .. } => "disks rebuild",
+            Self::DisksResize { .. } => "disks resize",
+            Self::DisksResizeConfirm { .. } => "disks resize confirm",
+            Self::DisksResizeRevert { .. } => "disks resize revert",
+            Self::DiskUpload { .. } => "disk upload",
+            Self::RescueEnd { .. } => "rescue end",
+            Self::ServerDelete { .. } => "server delete",
+            Self::ConsoleOutput { .. } => "console output",
+            Self::ConsoleAddress { .. } => "console address",
+        }
+    }
+}
+
 /// How to restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -93,6 +93,11 @@ impl TestCloud {
         self.dir.path()
     }
 
+    /// Its database.
+    pub fn db(&self) -> &db::Db {
+        self.cloud.db()
+    }
+
     /// How many statements the cloud has run outside transactions.
     pub fn reads(&self) -> u64 {
         self.cloud.db().reads()

@@ -14,7 +14,7 @@ mod store;
 
 pub use operation::{Failure, Operation, Progress, Step};
 pub use runner::{FaultPoint, Moment, Options, Work};
-pub use store::{NewOperation, Record, StepRecord};
+pub use store::{NewOperation, Record, StepRecord, operations_of_request, steps_of};
 
 use db::Migration;
 

@@ -1,20 +1,21 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use db::{Db, Result, Tx};
+use db::{Db, Json, Result, Tx};
 use jiff::Timestamp;
 use runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
+use trace::{Span, Trace};
 use tracing::Instrument as _;
 
 use crate::operation::{Failure, Operation, Progress, Step};
 use crate::store::{self, NewOperation, Record, StepRecord};
 
 /// How durable work is run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// This process's name; the same after a restart, so that it takes up at once what it held.
     pub owner: String,
@@ -26,6 +27,8 @@ pub struct Options {
     pub poll: Duration,
     /// A point at which to fail, for tests.
     pub fault: Option<FaultPoint>,
+    /// Where it is recorded what the steps did.
+    pub recorder: Option<trace::Recorder>,
 }
 
 /// Where a test lets an operation fail.
@@ -58,6 +61,7 @@ impl Default for Options {
             concurrency: 64,
             poll: Duration::from_secs(2),
             fault: None,
+            recorder: None,
         }
     }
 }
@@ -96,9 +100,19 @@ impl Work {
         let id = self.0.runtime.ids.uuid();
         let data = serde_json::to_string(&new.data)
             .map_err(|source| db::Error::Column { column: "data".to_owned(), source: Box::new(source) })?;
-        let row = store::Inserted { id: &id, kind: O::KIND, data: &data, now: self.0.runtime.clock.now() };
+        let now = self.0.runtime.clock.now();
+        let row = store::Inserted { id: &id, kind: O::KIND, phase: "run", data: &data, now };
         store::operation_insert(tx, new, row).await?;
         Ok(id)
+    }
+
+    /// Writes down, in the caller's transaction, what that transaction itself did: an operation that is over.
+    pub async fn record(&self, tx: &mut Tx, kind: &str, new: &NewOperation<()>) -> Result<()> {
+        let (id, now) = (self.0.runtime.ids.uuid(), self.0.runtime.clock.now());
+        let row = store::Inserted { id: &id, kind, phase: "done", data: "null", now };
+        store::operation_insert(tx, new, row).await?;
+        store::step_start(tx, &id, kind, false, now).await?;
+        store::step_note(tx, &id, Some(now), None, None).await
     }
 
     /// Asks for the open operations on `target` to be undone, for a target that is to go.
@@ -202,14 +216,34 @@ impl Work {
         };
         let id = record.id.clone();
         let run = async {
-            if let Err(error) = kind.run(&self.0, record).await {
+            let (request_id, title, started) = (record.request_id.clone(), record.kind.clone(), Instant::now());
+            let (outcome, spans) = trace::collect(kind.run(&self.0, record)).await;
+            if let Err(error) = outcome {
                 tracing::error!(?error, "cannot record the operation; whoever takes its lease goes on with it");
             }
+            self.trace_keep(&id, request_id, title, started.elapsed(), spans);
         };
         tokio::select! {
             () = run.instrument(span) => {}
             () = self.keep_lease(&id) => {}
         }
+    }
+
+    /// Has it recorded which parts the steps asked. The steps themselves are in the database already.
+    fn trace_keep(&self, id: &str, request_id: String, title: String, took: Duration, spans: Vec<Span>) {
+        let Some(recorder) = &self.0.options.recorder else { return };
+        if spans.iter().all(|span| span.parent.is_none()) {
+            return;
+        }
+        recorder.keep(Trace {
+            request_id,
+            operation_id: Some(id.to_owned()),
+            title,
+            outcome: String::new(),
+            started_at: recorder.began(took),
+            micros: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
+            spans: Json(spans),
+        });
     }
 
     /// Renews the lease until another process has it.
@@ -288,9 +322,9 @@ impl<O: Operation> Registered<O> {
             std::process::abort();
         }
         let outcome = if undo {
-            step.undo(&self.context, data, progress).await
+            trace::span("undo", step.name(), step.undo(&self.context, data, progress)).await
         } else {
-            step.run(&self.context, data, progress).await
+            trace::span("step", step.name(), step.run(&self.context, data, progress)).await
         };
         match moment {
             Some(Moment::KillAfter) if outcome.is_ok() => std::process::abort(),

@@ -88,6 +88,7 @@ const COLUMNS: &str = "id, kind, target, project_id, user_id, request_id, phase,
 pub(crate) struct Inserted<'a> {
     pub id: &'a str,
     pub kind: &'a str,
+    pub phase: &'static str,
     pub data: &'a str,
     pub now: Timestamp,
 }
@@ -95,7 +96,7 @@ pub(crate) struct Inserted<'a> {
 pub(crate) async fn operation_insert<O>(tx: &mut Tx, new: &NewOperation<O>, row: Inserted<'_>) -> Result<()> {
     sql("INSERT INTO operations (id, kind, target, project_id, user_id, request_id, phase, step, undo_to, resume, data, \
          cancelled, attempts, not_before, deadline, owner, lease_until, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, 'run', 0, 0, FALSE, $7, FALSE, 0, $8, $9, '', 0, $8, $8)")
+         VALUES ($1, $2, $3, $4, $5, $6, $10, 0, 0, FALSE, $7, FALSE, 0, $8, $9, '', 0, $8, $8)")
     .bind(row.id)
     .bind(row.kind)
     .bind(&new.target)
@@ -105,6 +106,7 @@ pub(crate) async fn operation_insert<O>(tx: &mut Tx, new: &NewOperation<O>, row:
     .bind(row.data)
     .bind(row.now)
     .bind(new.deadline)
+    .bind(row.phase)
     .execute(tx)
     .await?;
     Ok(())
@@ -250,8 +252,16 @@ pub(crate) async fn operations_of(db: &Db, target: &str) -> Result<Vec<Record>> 
     select.all(db).await
 }
 
+/// The operations that a request caused, in order.
+pub async fn operations_of_request(db: &Db, request_id: &str) -> Result<Vec<Record>> {
+    let mut select = sql("SELECT ");
+    select.push(COLUMNS).push(" FROM operations WHERE request_id = ").push_bind(request_id);
+    select.push(" ORDER BY created_at, id");
+    select.all(db).await
+}
+
 /// The steps of one operation, in order.
-pub(crate) async fn steps_of(db: &Db, operation_id: &str) -> Result<Vec<StepRecord>> {
+pub async fn steps_of(db: &Db, operation_id: &str) -> Result<Vec<StepRecord>> {
     sql("SELECT operation_id, sequence, name, undo, started_at, finished_at, error, host FROM operation_steps \
          WHERE operation_id = $1 ORDER BY sequence")
     .bind(operation_id)

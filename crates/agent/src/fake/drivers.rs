@@ -1,11 +1,12 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::Full;
 use protocol::{
-    ConsoleKind, Diagnostics, ImageSource, NicDiagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport,
-    ServerSpec,
+    ConsoleKind, CpuDiagnostics, Diagnostics, DiskDiagnostics, ImageSource, NicDiagnostics, PowerState, Problem,
+    RebootKind, ServerPort, ServerReport, ServerSpec,
 };
 use tokio::sync::broadcast;
 
@@ -171,7 +172,7 @@ impl Hypervisor for Node {
             }
             self.change(|state| {
                 let known = state.servers.get_mut(&server.id).ok_or(Problem::NotFound)?;
-                known.nics.insert(tap);
+                known.nics.insert(tap, port.mac_address.clone());
                 Ok(())
             })
         };
@@ -244,11 +245,13 @@ impl Node {
                 boots: 0,
                 console: String::new(),
                 suspended: false,
-                nics: std::collections::BTreeSet::new(),
+                nics: BTreeMap::new(),
                 crash_dumps: 0,
-                memory_mb: server.memory_mb,
+                vcpus: 0,
+                memory_mb: 0,
             });
-            known.nics = server.ports.iter().map(ServerPort::tap_name).collect();
+            (known.vcpus, known.memory_mb) = (server.vcpus, server.memory_mb);
+            known.nics = server.ports.iter().map(|port| (port.tap_name(), port.mac_address.clone())).collect();
             known.boot();
         });
     }
@@ -289,7 +292,13 @@ impl Node {
         if server.power != PowerState::Running {
             return Err(Problem::Temporary("the server does not run".to_owned()));
         }
-        let nics = server.nics.iter().map(|tap| NicDiagnostics { tap: tap.clone(), ..NicDiagnostics::default() });
+        let nics = server.nics.iter().map(|(tap, mac_address)| NicDiagnostics {
+            tap: tap.clone(),
+            mac_address: mac_address.clone(),
+            ..NicDiagnostics::default()
+        });
+        let devices = ('a'..='z').map(|letter| format!("vd{letter}"));
+        let disks = state.disks.get(id).into_iter().flatten().zip(devices);
         // The API has no word for a driver like this.
         let driver = "libvirt".to_owned();
         Ok(Diagnostics {
@@ -297,10 +306,11 @@ impl Node {
             hypervisor: Some("fake".to_owned()),
             hypervisor_os: Some("linux".to_owned()),
             uptime: Some(1),
+            cpus: (0..server.vcpus).map(|id| CpuDiagnostics { id, time_ns: None }).collect(),
             nics: nics.collect(),
+            disks: disks.map(|(_, device)| DiskDiagnostics { device, ..DiskDiagnostics::default() }).collect(),
             memory_maximum_mb: Some(server.memory_mb),
             memory_used_mb: Some(server.memory_mb),
-            ..Diagnostics::default()
         })
     }
 }

@@ -25,12 +25,14 @@ pub(super) struct Server {
     /// Whether its memory is on disk.
     #[serde(default)]
     pub(super) suspended: bool,
-    /// The taps of its network cards.
+    /// The addresses of its network cards, by tap.
     #[serde(default)]
-    pub(super) nics: BTreeSet<String>,
+    pub(super) nics: BTreeMap<String, String>,
     /// How often the guest was told to dump its memory.
     #[serde(default)]
     pub(super) crash_dumps: u64,
+    #[serde(default)]
+    pub(super) vcpus: u32,
     #[serde(default)]
     pub(super) memory_mb: u64,
 }

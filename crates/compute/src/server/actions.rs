@@ -120,7 +120,7 @@ impl Compute {
         if server.locked && owner {
             return Ok(());
         }
-        self.lock_set(server, if owner { "owner" } else { "admin" }, reason).await
+        self.lock_set(caller, server, if owner { "owner" } else { "admin" }, reason).await
     }
 
     /// Unlocks the server. What an administrator locked, only those unlock whom a rule of its own lets.
@@ -129,12 +129,15 @@ impl Compute {
             let target = Target::new().with("project_id", &server.project_id).with("user_id", &server.user_id);
             caller.allow("os_compute_api:os-lock-server:unlock:unlock_override", &target)?;
         }
-        self.lock_set(server, "", None).await
+        self.lock_set(caller, server, "", None).await
     }
 
-    async fn lock_set(&self, server: &Server, locked_by: &str, reason: Option<&str>) -> Result<()> {
-        let mut tx = self.db().begin().await?;
-        servers::lock_set(&mut tx, &server.id, locked_by, reason, self.runtime().clock.now()).await?;
+    async fn lock_set(&self, caller: &Caller, server: &Server, locked_by: &str, reason: Option<&str>) -> Result<()> {
+        let (mut tx, now) = (self.db().begin().await?, self.runtime().clock.now());
+        servers::lock_set(&mut tx, &server.id, locked_by, reason, now).await?;
+        let kind = if locked_by.is_empty() { UNLOCK } else { LOCK };
+        let done = promised(&caller.token.user_id, &caller.request_id, server, now, ());
+        self.0.deps.work.record(&mut tx, kind, &done).await?;
         Ok(tx.commit().await?)
     }
 
@@ -148,6 +151,10 @@ impl Compute {
         Ok(tx.commit().await?)
     }
 }
+
+/// The kinds of work of locking and unlocking, which are over at once.
+pub(super) const LOCK: &str = "server_lock";
+pub(super) const UNLOCK: &str = "server_unlock";
 
 fn owns(caller: &Caller, server: &Server) -> bool {
     caller.token.project_id.as_deref() == Some(server.project_id.as_str())

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use identity::Caller;
 use policy::Target;
 use serde_json::{Map, Value};
+use trace::Traced as _;
 
 use super::personality::File;
 use super::{Flavor, Image, Server, Wanted, work_target};
@@ -178,10 +179,13 @@ impl Compute {
     }
 
     pub(crate) async fn image_of(&self, caller: &Caller, id: &str, flavor: &Flavor) -> Result<Image> {
-        let info = self.0.deps.image.image_visible(caller, id).await.map_err(|error| match error.kind {
-            Kind::NotFound => Error::bad_request("Can not find requested image."),
-            _ => error,
-        })?;
+        let info =
+            self.0.deps.image.image_visible(caller, id).traced("image", "look up").await.map_err(
+                |error| match error.kind {
+                    Kind::NotFound => Error::bad_request("Can not find requested image."),
+                    _ => error,
+                },
+            )?;
         if info.status != image::Status::Active {
             return Err(Error::bad_request(format!("Image {id} is not active: upload its data first.")));
         }
@@ -218,9 +222,9 @@ impl Compute {
             Networks::None => Vec::new(),
             Networks::Listed(wanted) => wanted.clone(),
             Networks::Auto { allocate } => {
-                let mut usable = network.networks_default(project_id).await?;
+                let mut usable = network.networks_default(project_id).traced("network", "find networks").await?;
                 if usable.is_empty() && *allocate {
-                    usable.push(network.network_auto_allocate(caller).await?);
+                    usable.push(network.network_auto_allocate(caller).traced("network", "allocate a network").await?);
                 }
                 if usable.len() > 1 {
                     return Err(Error::conflict(
@@ -231,7 +235,7 @@ impl Compute {
             }
         };
         let asked: Vec<network::WantedPort> = wanted.iter().cloned().map(Into::into).collect();
-        network.networks_check(caller, &asked, &order.security_groups).await?;
+        network.networks_check(caller, &asked, &order.security_groups).traced("network", "check networks").await?;
         Ok(wanted)
     }
 

@@ -3,6 +3,7 @@
 use ::api::{Error, Result};
 use work::{Record, StepRecord};
 
+use super::actions::{LOCK, UNLOCK};
 use super::work_target;
 use crate::Compute;
 use crate::state::Action as Asked;
@@ -61,6 +62,8 @@ fn name_of(record: &Record) -> Option<&'static str> {
         shelve::ServerUnshelve::KIND => Asked::Unshelve.name(),
         attach::PortAttach::KIND => Asked::Attach.name(),
         attach::PortDetach::KIND => Asked::Detach.name(),
+        LOCK => "lock",
+        UNLOCK => "unlock",
         _ => return None,
     })
 }

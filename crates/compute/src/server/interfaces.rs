@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::api::{Error, Result};
 use identity::Caller;
 use network::PortInfo;
+use trace::Traced as _;
 
 use super::{Server, Wanted};
 use crate::Compute;
@@ -36,7 +37,7 @@ impl Compute {
     async fn port_wanted(&self, caller: &Caller, server: &Server, mut wanted: Vec<Wanted>) -> Result<Wanted> {
         let network = &self.0.deps.network;
         if wanted.is_empty() {
-            let mut usable = network.networks_default(&server.project_id).await?;
+            let mut usable = network.networks_default(&server.project_id).traced("network", "find networks").await?;
             if usable.len() > 1 {
                 return Err(Error::conflict("Multiple possible networks found, use a Network ID to be more specific."));
             }
@@ -44,7 +45,7 @@ impl Compute {
             wanted.push(Wanted { network_id: Some(network_id), ..Wanted::default() });
         }
         let asked: Vec<network::WantedPort> = wanted.iter().cloned().map(Into::into).collect();
-        network.networks_check(caller, &asked, &[]).await?;
+        network.networks_check(caller, &asked, &[]).traced("network", "check networks").await?;
         wanted.pop().ok_or_else(|| Error::bad_request("Name a network or a port."))
     }
 

@@ -2,6 +2,7 @@
 
 use ::api::{Error, Kind, Result};
 use identity::Caller;
+use trace::Traced as _;
 
 use super::{Image, Rescue, Server};
 use crate::Compute;
@@ -17,10 +18,13 @@ impl Compute {
         let rescue = match image_id {
             None => Rescue { image_id: server.image_id.clone(), image: server.image.0.clone() },
             Some(id) => {
-                let info = self.0.deps.image.image_visible(caller, id).await.map_err(|error| match error.kind {
-                    Kind::NotFound => Error::bad_request(format!("Requested rescue image '{id}' is not valid")),
-                    _ => error,
-                })?;
+                let info =
+                    self.0.deps.image.image_visible(caller, id).traced("image", "look up").await.map_err(|error| {
+                        match error.kind {
+                            Kind::NotFound => Error::bad_request(format!("Requested rescue image '{id}' is not valid")),
+                            _ => error,
+                        }
+                    })?;
                 if info.status != image::Status::Active {
                     return Err(Error::bad_request(format!(
                         "Requested rescue image '{id}' is not valid: it has no data yet."

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ::api::{Error, Result};
 use identity::Caller;
 use jiff::SignedDuration;
+use trace::Traced as _;
 
 use super::snapshot::UPLOAD_MINUTES;
 use super::{Image, Server};
@@ -42,7 +43,7 @@ impl Compute {
         match self.server_claim(Some(caller), server, Action::Shelve).await {
             Ok(tx) => self.server_submit(tx, Some(caller), server, UPLOAD_MINUTES, data).await.map(drop),
             Err(error) => {
-                self.0.deps.image.image_discard(&image_id).await?;
+                self.0.deps.image.image_discard(&image_id).traced("image", "discard").await?;
                 Err(error)
             }
         }
@@ -72,7 +73,7 @@ impl Compute {
         Action::Unshelve.check(&server.id, &server.vm_state, &server.task_state)?;
         self.destination_check(server, to).await?;
         let image_id = server.shelved_image_id.clone();
-        let image = self.0.deps.image.image_get(&image_id).await.map_err(|_| {
+        let image = self.0.deps.image.image_get(&image_id).traced("image", "look up").await.map_err(|_| {
             Error::conflict(format!("The image {image_id} of the shelved instance {} is gone.", server.id))
         })?;
         let mut tx = self.server_claim(Some(caller), server, Action::Unshelve).await?;

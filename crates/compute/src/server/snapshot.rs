@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ::api::{Error, Result};
 use identity::Caller;
 use serde_json::{Map, Value, json};
+use trace::Traced as _;
 
 use super::Server;
 use crate::Compute;
@@ -53,7 +54,7 @@ impl Compute {
         match self.server_claim(Some(caller), server, action).await {
             Ok(tx) => self.server_submit(tx, Some(caller), server, UPLOAD_MINUTES, data).await?,
             Err(error) => {
-                self.0.deps.image.image_discard(&image_id).await?;
+                self.0.deps.image.image_discard(&image_id).traced("image", "discard").await?;
                 return Err(error);
             }
         };
@@ -92,7 +93,7 @@ impl Compute {
         {
             fields.insert(key.to_owned(), json!(value));
         }
-        Ok(self.0.deps.image.image_reserve(caller, fields).await?.id)
+        Ok(self.0.deps.image.image_reserve(caller, fields).traced("image", "reserve").await?.id)
     }
 }
 

@@ -98,8 +98,13 @@ pub(crate) async fn marker_exists(db: &Db, filter: &Filter, id: &str) -> Result<
 
 fn push_filter(select: &mut Sql, filter: &Filter) {
     match filter.deleted {
-        Some(true) => drop(select.push(" AND deleted_at IS NOT NULL")),
-        Some(false) => drop(select.push(" AND deleted_at IS NULL")),
+        // What can still be restored counts as deleted.
+        Some(true) => {
+            select.push(" AND (deleted_at IS NOT NULL OR vm_state = ").push_bind(state::SOFT_DELETED).push(")");
+        }
+        Some(false) => {
+            select.push(" AND deleted_at IS NULL");
+        }
         None => {}
     }
     for (column, text) in [

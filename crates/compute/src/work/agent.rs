@@ -57,11 +57,17 @@ impl Compute {
     /// Asks the agent of `host`.
     pub(crate) async fn ask(&self, host: &str, call: &Call) -> Result<Answer, Trouble> {
         let limit = limit(call).min(self.options().call_limit);
-        match self.0.deps.rpc.call(&agent_queue(host), call, limit).await {
-            Ok(Answer::Problem(problem)) => Err(Trouble::Problem(problem)),
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(Trouble::Away(error.to_string())),
-        }
+        let asked = async {
+            trace::node(host);
+            let trouble = match self.0.deps.rpc.call(&agent_queue(host), call, limit).await {
+                Ok(Answer::Problem(problem)) => Trouble::Problem(problem),
+                Ok(answer) => return Ok(answer),
+                Err(error) => Trouble::Away(error.to_string()),
+            };
+            trace::failed(&trouble);
+            Err(trouble)
+        };
+        trace::span("agent", call.name(), asked).await
     }
 
     /// Asks the agent of a server's node within a step: trouble that may pass is tried again a few times.

@@ -4,6 +4,7 @@ use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
 use protocol::Call;
 use serde::{Deserialize, Serialize};
+use trace::Traced as _;
 
 use super::{failure, retry, steps};
 use crate::Compute;
@@ -72,8 +73,8 @@ impl Step<PortAttach> for Take {
             dns_name: server.host_label().to_owned(),
         };
         let network = &compute.0.deps.network;
-        network.server_ports_create(&request).await.map_err(failure)?;
-        network.server_ports_bind(&server.id, &server.host).await.map_err(failure)?;
+        network.server_ports_create(&request).traced("network", "make ports").await.map_err(failure)?;
+        network.server_ports_bind(&server.id, &server.host).traced("network", "bind ports").await.map_err(failure)?;
         Ok(())
     }
 

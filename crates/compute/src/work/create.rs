@@ -6,6 +6,7 @@ use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
 use protocol::{Call, DiskSource, Problem};
 use serde::{Deserialize, Serialize};
+use trace::Traced as _;
 
 use super::agent::Trouble;
 use super::shelve::image_discard_later;
@@ -182,7 +183,7 @@ impl Step<ServerCreate> for Networks {
             first: 0,
             dns_name: server.host_label().to_owned(),
         };
-        compute.0.deps.network.server_ports_create(&request).await.map_err(failure)?;
+        compute.0.deps.network.server_ports_create(&request).traced("network", "make ports").await.map_err(failure)?;
         Ok(())
     }
 
@@ -190,7 +191,14 @@ impl Step<ServerCreate> for Networks {
         if operation.shelved.is_some() {
             return Ok(());
         }
-        compute.0.deps.network.server_ports_delete(&operation.server_id).await.map_err(retry)
+        compute
+            .0
+            .deps
+            .network
+            .server_ports_delete(&operation.server_id)
+            .traced("network", "delete ports")
+            .await
+            .map_err(retry)
     }
 }
 
@@ -290,13 +298,27 @@ impl Step<ServerCreate> for Plug {
     async fn run(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         let host = operation.host()?;
         task_set(compute, &operation.server_id, "spawning").await?;
-        compute.0.deps.network.server_ports_bind(&operation.server_id, &host).await.map_err(failure)?;
+        compute
+            .0
+            .deps
+            .network
+            .server_ports_bind(&operation.server_id, &host)
+            .traced("network", "bind ports")
+            .await
+            .map_err(failure)?;
         ask(compute, operation, to, |server| Call::PortsPlug { server }).await
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         sweep(compute, operation, to).await?;
-        compute.0.deps.network.server_ports_unbind(&operation.server_id).await.map_err(retry)
+        compute
+            .0
+            .deps
+            .network
+            .server_ports_unbind(&operation.server_id)
+            .traced("network", "unbind ports")
+            .await
+            .map_err(retry)
     }
 }
 

@@ -6,6 +6,7 @@ use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
 use protocol::Call;
 use serde::{Deserialize, Serialize};
+use trace::Traced as _;
 
 use super::steps::{self, Before, Begin, OnServer};
 use super::{failure, retry};
@@ -40,7 +41,7 @@ impl OnServer for ServerSnapshot {
 
     /// There is no such image then.
     async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
-        compute.0.deps.image.image_discard(&self.image_id).await.map_err(retry)
+        compute.0.deps.image.image_discard(&self.image_id).traced("image", "discard").await.map_err(retry)
     }
 }
 
@@ -85,7 +86,7 @@ impl<O: Uploads> Step<O> for Upload {
         let server = super::server(compute, operation.server_id()).await?;
         let (image, id) = (&compute.0.deps.image, operation.image_id().to_owned());
         // The answer of an upload that succeeded may have been lost.
-        if image.image_get(&id).await.map_err(failure)?.status == image::Status::Active {
+        if image.image_get(&id).traced("image", "look up").await.map_err(failure)?.status == image::Status::Active {
             return Ok(());
         }
         let change = Change { task_state: Some("image_uploading"), ..Change::default() };
@@ -120,7 +121,7 @@ impl Step<ServerSnapshot> for Rotate {
         let mine = [("instance_uuid", server.id.as_str()), ("image_type", "backup"), ("backup_type", backup_type)];
         let backups = image.images_with(&server.project_id, &mine).await.map_err(failure)?;
         for old in backups.iter().skip(usize::try_from(*keep).unwrap_or(0)) {
-            image.image_discard(&old.id).await.map_err(failure)?;
+            image.image_discard(&old.id).traced("image", "discard").await.map_err(failure)?;
         }
         Ok(())
     }

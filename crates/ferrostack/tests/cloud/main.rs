@@ -16,3 +16,4 @@ mod scopes;
 mod sequences;
 mod sql;
 mod tenants;
+mod trace;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ::api::{Error, Kind, Result};
 use axum::response::Response;
 use serde::Deserialize;
+use trace::Traced as _;
 
 use super::super::common::until;
 use super::{Ask, accepted};
@@ -42,7 +43,13 @@ pub(super) async fn fixed_ip_add(mut ask: Ask<'_>) -> Result<Response> {
     until(ask.version, 43, PORTS)?;
     let server = ask.server("os_compute_api:os-multinic:add").await?;
     crate::server::actions::key_check(ask.caller, &server)?;
-    ask.compute.0.deps.network.server_address_add(ask.caller, &server.id, &network_id).await?;
+    ask.compute
+        .0
+        .deps
+        .network
+        .server_address_add(ask.caller, &server.id, &network_id)
+        .traced("network", "add address")
+        .await?;
     Ok(accepted())
 }
 
@@ -57,7 +64,13 @@ pub(super) async fn fixed_ip_remove(mut ask: Ask<'_>) -> Result<Response> {
     until(ask.version, 43, PORTS)?;
     let server = ask.server("os_compute_api:os-multinic:remove").await?;
     crate::server::actions::key_check(ask.caller, &server)?;
-    ask.compute.0.deps.network.server_address_remove(ask.caller, &server.id, address).await?;
+    ask.compute
+        .0
+        .deps
+        .network
+        .server_address_remove(ask.caller, &server.id, address)
+        .traced("network", "remove address")
+        .await?;
     Ok(accepted())
 }
 
@@ -89,7 +102,14 @@ pub(super) async fn floating_ip_add(mut ask: Ask<'_>) -> Result<Response> {
             .find_map(|port| Some((port.id.clone(), Some(first_v4(port)?))))
             .ok_or_else(|| Error::bad_request("No fixed IPs associated to instance"))?,
     };
-    let led = ask.compute.0.deps.network.floating_address_lead(ask.caller, address, Some(place)).await;
+    let led = ask
+        .compute
+        .0
+        .deps
+        .network
+        .floating_address_lead(ask.caller, address, Some(place))
+        .traced("network", "lead floating address")
+        .await;
     led.map_err(|error| match error.kind {
         Kind::Conflict => Error::bad_request(error.message),
         _ => error,
@@ -115,6 +135,12 @@ pub(super) async fn floating_ip_remove(mut ask: Ask<'_>) -> Result<Response> {
             format!("Floating IP {address} is not associated with instance {}.", server.id),
         ));
     }
-    ask.compute.0.deps.network.floating_address_lead(ask.caller, address, None).await?;
+    ask.compute
+        .0
+        .deps
+        .network
+        .floating_address_lead(ask.caller, address, None)
+        .traced("network", "lead floating address")
+        .await?;
     Ok(accepted())
 }
