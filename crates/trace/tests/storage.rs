@@ -1,7 +1,5 @@
 //! Traces on both databases.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::time::Duration;
 
 use db::Json;
