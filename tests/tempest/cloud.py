@@ -1,9 +1,10 @@
-"""The cloud under test: a fresh one on fake drivers, and what the suite wants to find in it."""
+"""The cloud under test: a fresh one, and what the suite wants to find in it."""
 
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import urllib.request
@@ -34,9 +35,13 @@ def program():
 class Cloud:
     """A cloud in a temporary state directory, on a free port; ends with the `with` block."""
 
-    def __init__(self, work, consoles):
+    def __init__(self, work, consoles, real):
         self.work = work
         self.consoles = consoles
+        self.real = real
+        self.relay = []
+        # How a command is run where guests can be reached.
+        self.inside = []
         self.program = program()
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="ferrostack-tempest-"))
 
@@ -47,13 +52,31 @@ class Cloud:
             subprocess.run([ROOT / "setup/novnc", pages], check=True, stdout=subprocess.DEVNULL)
             (self.state / "novnc").symlink_to(pages)
         # The suite makes thousands of users: the real cost of a password hash is not what it tests.
-        self._ferrostack("up", "--fake", "--detach", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4")
-        self.url = json.loads((self.state / "up.json").read_text())["url"]
+        drivers = [] if self.real else ["--fake"]
+        self._ferrostack("up", *drivers, "--detach", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4")
+        up = json.loads((self.state / "up.json").read_text())
+        self.url = up["url"]
+        if self.real:
+            self._relay(up["namespace"])
         self.password = (self.state / "secrets/admin-password").read_text().strip()
         self._log_in()
         return self
 
+    def _relay(self, namespace):
+        """Has the APIs at the same address in the network namespace of the node, from where guests can be reached. The
+        suite runs there by way of `self.inside`."""
+        self.inside = ["ip", "netns", "exec", namespace]
+        address, socket = self.url.removeprefix("http://"), self.state / "apis.sock"
+        host, port = address.split(":")
+        listen = f"TCP-LISTEN:{port},bind={host},fork,reuseaddr,backlog=128"
+        for command in (["socat", f"UNIX-LISTEN:{socket},fork,backlog=128", f"TCP:{address}"],
+                        [*self.inside, "socat", listen, f"UNIX-CONNECT:{socket}"]):
+            self.relay.append(subprocess.Popen(command, start_new_session=True))
+
     def __exit__(self, *_):
+        for process in self.relay:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
         self._ferrostack("down")
         shutil.copy(self.state / "log/ferrostack.log", self.work)
         shutil.rmtree(self.state)
@@ -81,20 +104,25 @@ class Cloud:
     def prepare(self):
         """Makes two images, two flavors with disks of one size, and an external network; answers what tempest.conf
         calls them."""
-        image_file = self.state / "disk"
-        image_file.write_bytes(bytes(1 << 20))
+        if self.real:
+            subprocess.run([ROOT / "guest/build"], check=True, stdout=subprocess.DEVNULL)
+            image_file, image_format, memory = ROOT / "var/guest/ferrostack-guest.qcow2", "qcow2", 128
+        else:
+            image_file, image_format, memory = self.state / "disk", "raw", 64
+            image_file.write_bytes(bytes(1 << 20))
         self._external_network()
         return {
-            "image": self._image("guest", image_file),
-            "other_image": self._image("other-guest", image_file),
-            "flavor": self._flavor("tiny", 64),
-            "larger_flavor": self._flavor("small", 128),
+            "image": self._image("guest", image_file, image_format),
+            "other_image": self._image("other-guest", image_file, image_format),
+            "flavor": self._flavor("tiny", memory),
+            "larger_flavor": self._flavor("small", memory + 64),
             "public_network": self.public_network,
             "image_file": image_file,
+            "image_format": image_format,
         }
 
-    def _image(self, name, file):
-        body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+    def _image(self, name, file, image_format):
+        body = {"name": name, "disk_format": image_format, "container_format": "bare", "visibility": "public"}
         _, image = self.call("POST", "/image/v2/images", body)
         self.call("PUT", f"/image/v2/images/{image['id']}/file", data=file.read_bytes(),
                   content="application/octet-stream")
@@ -111,4 +139,7 @@ class Cloud:
         self.public_network = made["network"]["id"]
         for version, cidr in ((4, "172.24.4.0/24"), (6, "2001:db8:ffff::/64")):
             subnet = {"network_id": self.public_network, "ip_version": version, "cidr": cidr, "enable_dhcp": False}
+            if self.real and version == 4:
+                # The node itself has the gateway's address.
+                subnet["allocation_pools"] = [{"start": "172.24.4.50", "end": "172.24.4.250"}]
             self.call("POST", "/network/v2.0/subnets", {"subnet": subnet})
