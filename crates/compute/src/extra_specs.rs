@@ -204,10 +204,7 @@ fn digits(text: &str) -> bool {
 }
 
 fn is_cpus(value: &str) -> bool {
-    value.split(',').all(|part| {
-        let range = part.strip_prefix('^').unwrap_or(part);
-        range.split_once('-').map_or_else(|| digits(range), |(from, to)| digits(from) && digits(to))
-    })
+    !value.is_empty() && value.parse::<protocol::CpuSet>().is_ok()
 }
 
 fn is_page_size(value: &str) -> bool {

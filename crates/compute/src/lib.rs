@@ -62,6 +62,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 4, sql: include_str!("../migrations/0004_scheduling.sql") },
     Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
     Migration { service: "compute", version: 6, sql: include_str!("../migrations/0006_life_cycle.sql") },
+    Migration { service: "compute", version: 7, sql: include_str!("../migrations/0007_dedicated_cpus.sql") },
 ];
 
 /// The newest microversion served.

@@ -35,6 +35,8 @@ db::row! {
         pub cpu_info: String,
         /// Processors.
         pub vcpus: i64,
+        /// Processors set aside for servers that want some for themselves alone.
+        pub dedicated_cpus: i64,
         /// Memory in MiB.
         pub memory_mb: i64,
         /// Memory in use on the host, in MiB.
@@ -161,6 +163,7 @@ impl Compute {
         let ratio = |name: &str, usual: f64| allocation_ratio(aggregates, &node.host, name).unwrap_or(usual);
         let classes = [
             ("VCPU", node.vcpus, 0, ratio("cpu_allocation_ratio", options.cpu_allocation_ratio)),
+            ("PCPU", node.dedicated_cpus, 0, 1.0),
             ("MEMORY_MB", node.memory_mb, reserved, ratio("ram_allocation_ratio", options.ram_allocation_ratio)),
             ("DISK_GB", node.disk_gb, 0, ratio("disk_allocation_ratio", options.disk_allocation_ratio)),
         ];
@@ -186,6 +189,7 @@ impl Compute {
             hypervisor_version: whole(report.hypervisor_version),
             cpu_info: report.cpu_info.clone(),
             vcpus: i64::from(resources.vcpus),
+            dedicated_cpus: i64::from(resources.dedicated_cpus),
             memory_mb: whole(resources.memory_mb),
             memory_used_mb: whole(resources.memory_used_mb),
             disk_gb: whole(resources.disk_gb),

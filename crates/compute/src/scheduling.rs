@@ -12,7 +12,7 @@ use trace::Traced as _;
 use crate::aggregates::Aggregates;
 use crate::fleet::{Fleet, Known};
 use crate::scheduler::{self, Capacity, Node, Refusal, Request};
-use crate::server::{Flavor, Server};
+use crate::server::{Flavor, Image, Server};
 use crate::store::{fleet as store, servers};
 use crate::{Compute, nodes};
 
@@ -70,7 +70,7 @@ impl Compute {
         let Some(known) = fleet.of_host(&server.host) else { return Ok(false) };
         let mut resources = BTreeMap::new();
         for flavor in flavors {
-            for (class, amount) in flavor_resources(flavor) {
+            for (class, amount) in resources_of(flavor, &server.image.0) {
                 let most: &mut i64 = resources.entry(class).or_default();
                 *most = amount.max(*most);
             }
@@ -241,6 +241,7 @@ impl Compute {
             vcpus: amount("VCPU"),
             memory_mb: amount("MEMORY_MB"),
             disk_gb: amount("DISK_GB"),
+            resources: wanted.resources.clone(),
             required_traits: wanted.required.iter().flatten().cloned().collect(),
             forbidden_traits: wanted.forbidden.iter().cloned().collect(),
             group: if hints.contains_key("group") { self.group_seen(&server.id).await? } else { None },
@@ -306,7 +307,7 @@ fn narrowed(mut wanted: Group, request: &Request, fleet: &Fleet) -> Group {
 
 /// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits.
 fn wanted(server: &Server) -> Group {
-    let mut group = Group { resources: flavor_resources(&server.flavor.0), ..Group::default() };
+    let mut group = Group { resources: resources_of(&server.flavor.0, &server.image.0), ..Group::default() };
     for (key, value) in &server.flavor.0.extra_specs {
         if let Some(name) = key.strip_prefix("trait:") {
             match value.as_str() {
@@ -325,9 +326,13 @@ fn wanted(server: &Server) -> Group {
 }
 
 /// What a server of that size takes: the flavor's size, unless its extra specs say otherwise.
-fn flavor_resources(flavor: &Flavor) -> BTreeMap<String, i64> {
+fn resources_of(flavor: &Flavor, image: &Image) -> BTreeMap<String, i64> {
+    let dedicated = dedicated_cpus(flavor, image);
+    // The emulator's threads have one for themselves.
+    let isolated = flavor.extra_specs.get("hw:emulator_threads_policy").is_some_and(|policy| policy == "isolate");
     let mut resources = BTreeMap::from([
-        ("VCPU".to_owned(), flavor.vcpus),
+        ("VCPU".to_owned(), flavor.vcpus - dedicated),
+        ("PCPU".to_owned(), if dedicated > 0 { dedicated + i64::from(isolated) } else { 0 }),
         ("MEMORY_MB".to_owned(), flavor.memory_mb),
         ("DISK_GB".to_owned(), flavor.disk_gb()),
     ]);
@@ -338,6 +343,22 @@ fn flavor_resources(flavor: &Flavor) -> BTreeMap<String, i64> {
     }
     resources.retain(|_, amount| *amount > 0);
     resources
+}
+
+/// How many of its processors are to be processors of the node that nobody else has. What the node itself will refuse, it
+/// is left to say.
+fn dedicated_cpus(flavor: &Flavor, image: &Image) -> i64 {
+    let policy = flavor.extra_specs.get("hw:cpu_policy").or_else(|| image.properties.get("hw_cpu_policy"));
+    match policy.map(String::as_str) {
+        Some("dedicated") => flavor.vcpus,
+        Some("mixed") => {
+            let mask = flavor.extra_specs.get("hw:cpu_dedicated_mask").map(String::as_str).unwrap_or_default();
+            let count = u32::try_from(flavor.vcpus).unwrap_or(u32::MAX);
+            let set = protocol::CpuSet::among(mask, count).unwrap_or_default();
+            i64::try_from(set.0.len()).unwrap_or(i64::MAX).min(flavor.vcpus)
+        }
+        _ => 0,
+    }
 }
 
 fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -> Claim {

@@ -13,8 +13,18 @@ pub struct Config {
     pub identity: identity::Config,
     /// `[compute]`
     pub compute: compute::Config,
+    /// `[node]`
+    pub node: Node,
     /// `[trace]`
     pub trace: trace::Config,
+}
+
+/// What of this machine is for servers.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Node {
+    /// The processors that are set aside for servers which want some for themselves alone: `2-7,^4`.
+    pub dedicated_cpus: String,
 }
 
 impl Config {

@@ -5,12 +5,14 @@
 //! should be, so doing it again does no harm. The agent tells control by [`Report`] on [`CONTROL_QUEUE`].
 
 mod call;
+mod cpu_set;
 mod diagnostics;
 mod metadata;
 mod report;
 mod server;
 
 pub use call::{Answer, Call, ConsoleKind, Problem, RebootKind};
+pub use cpu_set::CpuSet;
 pub use diagnostics::{Counters, CpuDiagnostics, Diagnostics, DiskDiagnostics, NicDiagnostics};
 pub use metadata::{metadata_sign, metadata_verify};
 pub use report::{NodeReport, PowerState, Report, ReportAnswer, Resources, ServerReport};

@@ -51,8 +51,11 @@ pub struct NodeReport {
 /// What a node has for servers, in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resources {
-    /// Processors.
+    /// Processors that servers share.
     pub vcpus: u32,
+    /// Processors set aside for servers that want some for themselves alone.
+    #[serde(default)]
+    pub dedicated_cpus: u32,
     /// Memory in MiB.
     pub memory_mb: u64,
     /// Memory in use on the host, in MiB.

@@ -38,8 +38,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let resources =
-            Resources { vcpus: 64, memory_mb: 262_144, memory_used_mb: 2_048, disk_gb: 4_096, disk_free_gb: 4_096 };
+        let resources = Resources {
+            vcpus: 64,
+            dedicated_cpus: 0,
+            memory_mb: 262_144,
+            memory_used_mb: 2_048,
+            disk_gb: 4_096,
+            disk_free_gb: 4_096,
+        };
         Self { resources, traits: Vec::new(), delay: Duration::ZERO, state_file: None, console_dir: None }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use protocol::Resources;
+use protocol::{CpuSet, Resources};
 use serde_json::json;
 
 /// The machine under a node.
@@ -42,18 +42,21 @@ const CPU_TRAITS: [(&str, &str); 16] = [
     ("mmx", "HW_CPU_X86_MMX"),
 ];
 
-/// Reads them now.
-pub fn read(dir: &Path) -> Result<Facts> {
+/// Reads them now. `dedicated` processors are not among those that servers share.
+pub fn read(dir: &Path, dedicated: &CpuSet) -> Result<Facts> {
     let cpuinfo = file_text("/proc/cpuinfo")?;
     let memory = memory(&file_text("/proc/meminfo")?).context("/proc/meminfo is not understood")?;
     let disk = nix::sys::statvfs::statvfs(dir).with_context(|| format!("cannot measure {}", dir.display()))?;
     let gib = |blocks: u64| blocks.saturating_mul(disk.fragment_size()) >> 30;
     let vcpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (cpu_info, cpu_traits) = processor(&cpuinfo, vcpus);
+    let all = u32::try_from(vcpus).unwrap_or(u32::MAX);
+    let dedicated_cpus = u32::try_from(dedicated.0.len()).unwrap_or(u32::MAX);
     let uptime = file_text("/proc/uptime")?;
     Ok(Facts {
         resources: Resources {
-            vcpus: u32::try_from(vcpus).unwrap_or(u32::MAX),
+            vcpus: all.saturating_sub(dedicated_cpus),
+            dedicated_cpus,
             memory_mb: memory.0,
             memory_used_mb: memory.0.saturating_sub(memory.1),
             disk_gb: gib(disk.blocks()),
@@ -124,7 +127,10 @@ mod tests {
 
     #[test]
     fn this_machine_has_something() {
-        let facts = read(Path::new("/")).unwrap();
+        let (none, first) = (CpuSet::default(), CpuSet::from_iter([0]));
+        let facts = read(Path::new("/"), &none).unwrap();
+        let set_aside = read(Path::new("/"), &first).unwrap().resources;
+        assert_eq!((set_aside.vcpus + 1, set_aside.dedicated_cpus), (facts.resources.vcpus, 1));
         assert!(facts.resources.vcpus > 0 && facts.resources.memory_mb > 0 && facts.uptime_seconds > 0);
     }
 }

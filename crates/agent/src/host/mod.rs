@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use protocol::CpuSet;
 use runtime::Runtime;
 
 use crate::Drivers;
 use crate::disks::{self, FileDisks};
-use crate::hypervisor::libvirt::{self, CpuSet, Libvirt, VirtType};
+use crate::hypervisor::libvirt::{self, Libvirt, VirtType};
 use crate::layout::Layout;
 use crate::ports::{self, OvsPorts};
 use children::Children;

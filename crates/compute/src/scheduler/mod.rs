@@ -105,6 +105,8 @@ pub(crate) struct Request {
     pub(crate) vcpus: i64,
     pub(crate) memory_mb: i64,
     pub(crate) disk_gb: i64,
+    /// All that it takes of what placement counts, by resource class.
+    pub(crate) resources: BTreeMap<String, i64>,
     pub(crate) required_traits: Vec<String>,
     pub(crate) forbidden_traits: Vec<String>,
     /// The server's group, if it is in one.

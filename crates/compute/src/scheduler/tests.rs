@@ -58,6 +58,7 @@ fn each_filter_removes_what_it_is_there_for() {
         ("CoreFilter", node("a"), Request { vcpus: 13, ..request() }),
         ("RamFilter", node("a"), Request { memory_mb: 4097, ..request() }),
         ("DiskFilter", node("a"), Request { disk_gb: 91, ..request() }),
+        ("ResourcesFilter", node("a"), Request { resources: BTreeMap::from([("CUSTOM_GPU".into(), 1)]), ..request() }),
     ];
     for (filter, node, request) in refusals {
         let refusal = select(std::slice::from_ref(&node), &request, &Config::default()).unwrap_err();

@@ -2,13 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use protocol::{Problem, ServerSpec};
+use protocol::{CpuSet, Problem, ServerSpec};
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
 use super::connection::problem;
-use super::cpu_set::CpuSet;
 use super::placement::{self, Guest, Host, Placement};
 use super::xml::Element;
 use super::{Options, domain_xml};

@@ -2,7 +2,6 @@
 
 mod connection;
 mod copy;
-mod cpu_set;
 mod define;
 mod diagnostics;
 mod domain;
@@ -20,7 +19,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use protocol::{ConsoleKind, Diagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport, ServerSpec};
+use protocol::{
+    ConsoleKind, CpuSet, Diagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport, ServerSpec,
+};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 use virt::domain::Domain;
@@ -30,7 +31,6 @@ use super::{Hypervisor, NodeInfo, lines_last};
 use crate::host::facts;
 use crate::layout::{Layout, ServerFile};
 use connection::{Connection, problem};
-pub use cpu_set::CpuSet;
 use domain::{destroy, domain_of, is_active, is_ours, power_state};
 pub use virt_type::VirtType;
 
@@ -180,8 +180,8 @@ impl Hypervisor for Libvirt {
         self.connection
             .run(move |connection| {
                 let version = connection.hyp_version().map_err(|error| problem("QEMU has no version", &error))?;
-                let facts =
-                    facts::read(options.layout.dir()).map_err(|error| Problem::Temporary(format!("{error:#}")))?;
+                let facts = facts::read(options.layout.dir(), &options.dedicated_cpus)
+                    .map_err(|error| Problem::Temporary(format!("{error:#}")))?;
                 Ok(NodeInfo {
                     hypervisor_type: "QEMU".to_owned(),
                     hypervisor_version: version.into(),

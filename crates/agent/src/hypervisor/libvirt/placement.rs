@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use protocol::Problem;
+use protocol::{CpuSet, Problem};
 
-use super::cpu_set::CpuSet;
 use super::xml::Element;
 
 /// What a guest asks of the node's processors and memory.

@@ -67,6 +67,7 @@ const FILTERS: &[&dyn Filter] = &[
     &resources::Core,
     &resources::Ram,
     &resources::Disk,
+    &resources::Resources,
 ];
 
 /// The filters that are asked.

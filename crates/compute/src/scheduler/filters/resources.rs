@@ -64,6 +64,39 @@ impl Filter for Disk {
     }
 }
 
+/// Everything else that is counted is left, and may be given at once: processors for the server alone, what extra specs name.
+pub(super) struct Resources;
+
+impl Filter for Resources {
+    fn name(&self) -> &'static str {
+        "ResourcesFilter"
+    }
+
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
+        request.resources.iter().all(|(class, amount)| can_give(node, class, *amount))
+    }
+
+    fn change(&self, node: &Node, request: &Request) -> Option<String> {
+        let missing = request.resources.iter().filter(|(class, amount)| !can_give(node, class, **amount));
+        let changes = missing.map(|(class, amount)| {
+            let stock = node.summary.as_ref()?.resources.get(class)?;
+            let most = stock.max_unit.min(stock.capacity - stock.used).min(*amount);
+            let most = most - most % stock.step_size.max(1);
+            (most > 0 && stock.can_give(most)).then(|| format!("{class} ≤ {most}"))
+        });
+        changes.collect::<Option<Vec<_>>>().map(|changes| changes.join(" and "))
+    }
+}
+
+fn can_give(node: &Node, class: &str, amount: i64) -> bool {
+    let stock = node.summary.as_ref().and_then(|summary| summary.resources.get(class));
+    stock.is_some_and(|stock| stock.can_give(amount))
+}
+
 fn at_most(what: &str, free: i64, unit: &str) -> Option<String> {
     (free > 0).then(|| format!("{what} ≤ {free}{unit}"))
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{Problem, ServerSpec};
+use protocol::{CpuSet, Problem, ServerSpec};
 
-use super::super::cpu_set::CpuSet;
 use super::super::placement::{Emulator, Guest, GuestCell, Pages, Threads};
 use crate::wishes::{Wishes, refused, word};
 
@@ -58,9 +57,7 @@ fn dedicated(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<BTreeSet<u32>, 
         )),
         (Some("mixed"), _) | (None, Some("mixed")) => {
             let mask = mask.ok_or_else(|| refused("hw:cpu_policy=mixed needs a hw:cpu_dedicated_mask"))?;
-            // A mask that only takes away takes away from all.
-            let text = if mask.starts_with('^') { format!("0-{},{mask}", server.vcpus - 1) } else { mask.to_owned() };
-            let set = text.parse::<CpuSet>().map_err(refused)?.0;
+            let set = CpuSet::among(mask, server.vcpus).map_err(refused)?.0;
             if set.is_empty() || set == all || !set.is_subset(&all) {
                 return Err(refused("hw:cpu_dedicated_mask must name some of the server's processors, and not all"));
             }

@@ -29,7 +29,7 @@ pub(super) fn numa_tune(placement: &Placement) -> Option<Element> {
     if placement.cells.is_empty() {
         return None;
     }
-    let nodes: super::super::cpu_set::CpuSet = placement.cells.iter().copied().collect();
+    let nodes: protocol::CpuSet = placement.cells.iter().copied().collect();
     let strict = |name| Element::new(name).with("mode", "strict");
     let each =
         placement.cells.iter().enumerate().map(|(cell, node)| {

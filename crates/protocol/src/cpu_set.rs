@@ -30,6 +30,16 @@ impl FromStr for CpuSet {
     }
 }
 
+impl CpuSet {
+    /// Those of the first `count` processors that `text` names. A text that begins with taking away takes away from all.
+    pub fn among(text: &str, count: u32) -> Result<Self, String> {
+        match count.checked_sub(1).filter(|_| text.trim_start().starts_with('^')) {
+            Some(last) => format!("0-{last},{text}").parse(),
+            None => text.parse(),
+        }
+    }
+}
+
 impl FromIterator<u32> for CpuSet {
     fn from_iter<T: IntoIterator<Item = u32>>(cpus: T) -> Self {
         Self(cpus.into_iter().collect())
@@ -62,6 +72,8 @@ mod tests {
         for (text, written) in [("0-3,6", "0-3,6"), ("3, 1,2", "1-3"), ("0-5,^2", "0-1,3-5"), ("", ""), ("^1", "")] {
             assert_eq!(text.parse::<CpuSet>().map(|set| set.to_string()), Ok(written.to_owned()));
         }
+        assert_eq!(CpuSet::among("^0", 4).map(|set| set.to_string()), Ok("1-3".to_owned()));
+        assert_eq!(CpuSet::among("0,1", 4).map(|set| set.to_string()), Ok("0-1".to_owned()));
         for text in ["a", "1-", "3-1", "0-99999999"] {
             assert!(text.parse::<CpuSet>().is_err(), "{text}");
         }

@@ -1,0 +1,78 @@
+//! Servers that want processors of the node for themselves alone.
+
+use serde_json::{Value, json};
+
+use crate::cloud;
+use crate::fleet::Fleet;
+
+const V2: &str = "/compute/v2.1";
+
+db::row! {
+    struct Held { class: String, used: i64 }
+}
+
+/// The status of a new server of that flavor, and what its node gave it.
+async fn made(fleet: &Fleet, flavor: &str) -> (String, Value) {
+    let mut order = fleet.order();
+    order["server"]["flavorRef"] = json!(flavor);
+    let made = fleet.ask(&fleet.member, &format!("POST {V2}/servers"), order).await.expect(202);
+    fleet.settle().await;
+    let id = made["server"]["id"].as_str().unwrap();
+    let shown = fleet.ask(&fleet.admin, &format!("GET {V2}/servers/{id}"), Value::Null).await.expect(200);
+    let held: Vec<Held> = db::sql("SELECT class, used FROM placement_allocations WHERE consumer_id = $1")
+        .bind(id)
+        .all(&fleet.db)
+        .await
+        .unwrap();
+    let given = held.into_iter().map(|held| (held.class, json!(held.used))).collect();
+    (shown["server"]["status"].as_str().unwrap().to_owned(), Value::Object(given))
+}
+
+#[tokio::test]
+async fn own_processors_come_from_those_set_aside() {
+    let fleet = Fleet::new().await;
+    for (name, specs) in [
+        ("own", json!({"hw:cpu_policy": "dedicated"})),
+        (
+            "mixed",
+            json!({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0", "hw:emulator_threads_policy": "isolate"}),
+        ),
+    ] {
+        let flavor = json!({"flavor": {"id": name, "name": name, "ram": 64, "vcpus": 3, "disk": 1}});
+        fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+        let path = format!("POST {V2}/flavors/{name}/os-extra_specs");
+        fleet.ask(&fleet.admin, &path, json!({"extra_specs": specs})).await.expect(200);
+    }
+    assert_eq!(made(&fleet, "own").await.0, "ERROR");
+
+    let mut report = cloud::report("node-1");
+    report.resources.dedicated_cpus = 6;
+    fleet.compute.node_report(&report).await.unwrap();
+    let (status, given) = made(&fleet, "own").await;
+    assert_eq!((status.as_str(), &given), ("ACTIVE", &json!({"PCPU": 3, "MEMORY_MB": 64, "DISK_GB": 1})));
+    let (status, given) = made(&fleet, "mixed").await;
+    assert_eq!((status.as_str(), &given), ("ACTIVE", &json!({"PCPU": 3, "VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1})));
+    // All six are taken.
+    assert_eq!(made(&fleet, "own").await.0, "ERROR");
+}
+
+#[tokio::test]
+async fn what_no_node_can_give_at_once_is_refused_and_said() {
+    let fleet = Fleet::new().await;
+    for (name, vcpus, specs) in [
+        ("gpu", 1, json!({"resources:CUSTOM_GPU": "1"})),
+        // Overcommitment lets many servers share 8 processors; one server cannot have more than there are.
+        ("wide", 9, json!({"own": "x"})),
+    ] {
+        let flavor = json!({"flavor": {"id": name, "name": name, "ram": 64, "vcpus": vcpus, "disk": 1}});
+        fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+        let path = format!("POST {V2}/flavors/{name}/os-extra_specs");
+        fleet.ask(&fleet.admin, &path, json!({"extra_specs": specs})).await.expect(200);
+        assert_eq!(made(&fleet, name).await, ("ERROR".to_owned(), json!({})));
+    }
+    let found = fleet.get(&fleet.member, &format!("{V2}/servers/detail")).await.expect(200);
+    let faults: Vec<&str> =
+        found["servers"].as_array().unwrap().iter().map(|s| s["fault"]["message"].as_str().unwrap()).collect();
+    assert!(faults.iter().all(|fault| fault.contains("filter ResourcesFilter removed 1 of 1 hosts")), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.ends_with("change that would succeed: VCPU ≤ 8.")), "{faults:?}");
+}
