@@ -235,4 +235,34 @@ pub(crate) const ACTIONS: &[Rule] = &[
         "Forget a guest's encrypted password",
         &[("DELETE", "/servers/{server_id}/os-server-password")],
     ),
+    rule(
+        "os_compute_api:os-volumes-attachments:index",
+        READER,
+        "List the volumes of a server",
+        &[("GET", "/servers/{server_id}/os-volume_attachments")],
+    ),
+    rule(
+        "os_compute_api:os-volumes-attachments:create",
+        MEMBER,
+        "Attach a volume to a server",
+        &[("POST", "/servers/{server_id}/os-volume_attachments")],
+    ),
+    rule(
+        "os_compute_api:os-volumes-attachments:show",
+        READER,
+        "Show a volume of a server",
+        &[("GET", "/servers/{server_id}/os-volume_attachments/{volume_id}")],
+    ),
+    rule(
+        "os_compute_api:os-volumes-attachments:update",
+        MEMBER,
+        "Change how a volume is attached",
+        &[("PUT", "/servers/{server_id}/os-volume_attachments/{volume_id}")],
+    ),
+    rule(
+        "os_compute_api:os-volumes-attachments:delete",
+        MEMBER,
+        "Detach a volume from a server",
+        &[("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}")],
+    ),
 ];

@@ -27,6 +27,7 @@ mod server_labels;
 mod server_order;
 mod server_password;
 mod server_view;
+mod server_volumes;
 mod servers;
 mod services;
 mod topology;
@@ -63,6 +64,7 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(servers::routes())
         .merge(actions::routes())
         .merge(server_diagnostics::routes())
+        .merge(server_volumes::routes())
         .merge(server_password::routes())
         .merge(server_labels::routes())
         .merge(server_history::routes())

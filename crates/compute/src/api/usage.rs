@@ -50,7 +50,8 @@ fn asked(compute: &Compute, query: &Query, version: Microversion) -> Result<Aske
         }),
     };
     let (begin, end) = (at("start")?, at("end")?);
-    if begin >= end {
+    // Without either, it is the moment of the request.
+    if begin > end || (begin == end && query.get("start").is_some()) {
         return Err(Error::bad_request("Invalid start time. The start time cannot occur after the end time."));
     }
     let page = if paged { query.page()? } else { ::api::Page::default() };

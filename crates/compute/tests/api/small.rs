@@ -16,6 +16,7 @@ async fn usage_adds_up(postgres: bool) {
     let get = async |user, version: &str, path: &str| {
         fleet.ask_in(user, version, &format!("GET {V2}/os-simple-tenant-usage{path}"), Value::Null).await
     };
+    get(&fleet.admin, "2.1", "").await.expect(200);
     let nothing = get(&fleet.admin, "2.1", "/red?start=2026-11-21T03:00:00").await.expect(200);
     assert_eq!(nothing["tenant_usage"], json!({}));
     let first = fleet.created(&fleet.member).await;

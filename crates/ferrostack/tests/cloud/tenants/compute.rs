@@ -165,6 +165,15 @@ fn while_stopping() -> Vec<Row> {
             .admin(409, "the server is being stopped"),
         delete(&format!("{server}/os-interface/{{server_port}}")).admin(409, "the server is being stopped"),
         admin(&format!("{server}/diagnostics")).admin(409, "the server is being stopped"),
+        own(&format!("{server}/os-volume_attachments")),
+        post(&format!("{server}/os-volume_attachments"), r#"{"volumeAttachment": {"volumeId": "none"}}"#)
+            .admin(400, "there are no volumes yet"),
+        own(&format!("{server}/os-volume_attachments/none"))
+            .also(404, "there are no volumes yet")
+            .admin(404, "the same"),
+        put(&format!("{server}/os-volume_attachments/none"), r#"{"volumeAttachment": {"volumeId": "none"}}"#)
+            .admin(404, "there are no volumes yet"),
+        delete(&format!("{server}/os-volume_attachments/none")).admin(404, "there are no volumes yet"),
         own(&format!("{server}/os-server-password")),
         delete(&format!("{server}/os-server-password")),
         action("lock", "null"),
