@@ -151,9 +151,10 @@ async fn real_node(state: &State, runtime: &Runtime) -> Result<Node> {
 /// Where the node of this state directory keeps its things.
 pub fn node_options(state: &State) -> Result<host::Options> {
     let mut options = host::Options::new(state.path("node"), &host_name()?, &state.namespace());
-    let dedicated = Config::load(state)?.node.dedicated_cpus;
+    let node = Config::load(state)?.node;
+    options.spice = node.spice;
     options.dedicated_cpus =
-        dedicated.parse().map_err(anyhow::Error::msg).context("[node] dedicated_cpus cannot be used")?;
+        node.dedicated_cpus.parse().map_err(anyhow::Error::msg).context("[node] dedicated_cpus cannot be used")?;
     let present = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if let Some(missing) = options.dedicated_cpus.0.iter().find(|cpu| **cpu as usize >= present) {
         bail!("[node] dedicated_cpus names the processor {missing}, but this machine has 0 to {}", present - 1);
