@@ -111,6 +111,7 @@ class Cloud:
             image_file, image_format, memory = self.state / "disk", "raw", 64
             image_file.write_bytes(bytes(1 << 20))
         self._external_network()
+        self._image_limits()
         return {
             "image": self._image("guest", image_file, image_format),
             "other_image": self._image("other-guest", image_file, image_format),
@@ -127,6 +128,14 @@ class Cloud:
         self.call("PUT", f"/image/v2/images/{image['id']}/file", data=file.read_bytes(),
                   content="application/octet-stream")
         return image["id"]
+
+    def _image_limits(self):
+        """Has the image service limit what projects have; its limits are unified ones alone."""
+        services = self.call("GET", "/identity/v3/services?type=image")[1]["services"]
+        limits = [{"service_id": services[0]["id"], "resource_name": name, "default_limit": most}
+                  for name, most in (("image_count_total", 200), ("image_count_uploading", 200),
+                                     ("image_size_total", 20000), ("image_stage_total", 20000))]
+        self.call("POST", "/identity/v3/registered_limits", {"registered_limits": limits})
 
     def _flavor(self, name, ram):
         body = {"flavor": {"name": name, "ram": ram, "vcpus": 1, "disk": 1}}
