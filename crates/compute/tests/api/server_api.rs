@@ -56,6 +56,10 @@ async fn lists(fleet: Fleet) {
     order["server"]["tags"] = json!(["blue"]);
     let made = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
     fleet.settle().await;
+    let unheard = "GET /compute/v2.1/servers?status=UNHEARD";
+    fleet.ask_in(&fleet.member, "2.38", unheard, Value::Null).await.expect(400);
+    let none = fleet.ask_in(&fleet.member, "2.37", unheard, Value::Null).await.expect(200);
+    assert_eq!(none["servers"], json!([]));
     let list = |query: String| {
         let fleet = &fleet;
         async move {
@@ -73,7 +77,7 @@ async fn lists(fleet: Fleet) {
         ("status=ACTIVE", 10),
         ("status=active&status=error", 10),
         ("status=SHUTOFF", 0),
-        ("status=UNHEARD", 0),
+        ("status=UNHEARD&status=SHUTOFF", 0),
         ("tags=blue", 10),
         ("not-tags=blue", 0),
         ("tags-any=blue,red", 10),
