@@ -49,7 +49,7 @@ class Cloud:
         (self.state / "ferrostack.toml").write_text(CONFIGURATION)
         if self.consoles:
             pages = self.work.parent / "novnc"
-            subprocess.run([ROOT / "setup/novnc", pages], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([ROOT / "setup/pages", "novnc", pages], check=True, stdout=subprocess.DEVNULL)
             (self.state / "novnc").symlink_to(pages)
         # The suite makes thousands of users: the real cost of a password hash is not what it tests.
         drivers = [] if self.real else ["--fake"]

@@ -116,6 +116,7 @@ impl ServerFile {
 fn socket_name(id: &str, kind: protocol::ConsoleKind) -> String {
     match kind {
         protocol::ConsoleKind::Vnc => format!("{id}.vnc"),
+        protocol::ConsoleKind::Spice => format!("{id}.spice"),
         protocol::ConsoleKind::Serial => format!("{id}.tty"),
     }
 }

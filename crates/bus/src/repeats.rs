@@ -1,7 +1,7 @@
 //! Questions that come more than once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,17 +10,24 @@ use tokio::time::Instant;
 use crate::Message;
 
 /// How long an answer is kept. No bus delivers a message that late, and no asker repeats one that was answered long ago.
-const KEPT: Duration = Duration::from_secs(180);
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Who asked, and which of its questions it is.
 type Key = (String, String);
 
-/// The answer and when it was given; nothing while the question is being worked on.
-type Known = Option<(Instant, Bytes)>;
+/// The answer; nothing while the question is being worked on.
+type Known = Option<Bytes>;
 
 /// Remembers questions, so that one that is repeated is not worked on again.
 #[derive(Clone, Default)]
-pub(crate) struct Repeats(Arc<Mutex<HashMap<Key, Known>>>);
+pub(crate) struct Repeats(Arc<Mutex<Questions>>);
+
+#[derive(Default)]
+struct Questions {
+    known: HashMap<Key, Known>,
+    /// Those that are answered and when, the oldest first: what is too old is found without looking at the others.
+    answered: VecDeque<(Instant, Key)>,
+}
 
 /// What is known of a question.
 pub(crate) enum Seen {
@@ -39,6 +46,10 @@ pub(crate) struct Open {
 }
 
 impl Repeats {
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Looks a question up, and remembers it when it is new.
     pub(crate) fn see(&self, question: &Message) -> Seen {
         let repeats = self.clone();
@@ -46,15 +57,24 @@ impl Repeats {
             return Seen::New(Open { repeats, key: None });
         };
         let key = (queue.clone(), id.clone());
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, known| known.as_ref().is_none_or(|(since, _)| since.elapsed() < KEPT));
-        match known.get(&key) {
-            Some(Some((_, answer))) => Seen::Answered(answer.clone()),
+        let mut questions = self.questions();
+        questions.forget(Instant::now());
+        match questions.known.get(&key) {
+            Some(Some(answer)) => Seen::Answered(answer.clone()),
             Some(None) => Seen::UnderWay,
             None => {
-                known.insert(key.clone(), None);
+                questions.known.insert(key.clone(), None);
                 Seen::New(Open { repeats, key: Some(key) })
             }
+        }
+    }
+}
+
+impl Questions {
+    /// Forgets what was answered too long ago.
+    fn forget(&mut self, now: Instant) {
+        while let Some((_, key)) = self.answered.pop_front_if(|(since, _)| now.duration_since(*since) >= KEPT) {
+            self.known.remove(&key);
         }
     }
 }
@@ -63,8 +83,9 @@ impl Open {
     /// Keeps the answer for those who ask again.
     pub(crate) fn answered(mut self, answer: &Bytes) {
         if let Some(key) = self.key.take() {
-            let mut known = self.repeats.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.insert(key, Some((Instant::now(), answer.clone())));
+            let mut questions = self.repeats.questions();
+            questions.known.insert(key.clone(), Some(answer.clone()));
+            questions.answered.push_back((Instant::now(), key));
         }
     }
 }
@@ -72,7 +93,7 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.repeats.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            self.repeats.questions().known.remove(&key);
         }
     }
 }

@@ -41,25 +41,25 @@ impl Compute {
     ) -> Result<String> {
         let kind = match (protocol, console_type) {
             ("vnc", "novnc") => "vnc",
+            ("spice", "spice-html5") => "spice",
             ("serial", "serial") => "serial",
-            ("vnc", "xvpvnc")
-            | ("spice", "spice-html5" | "spice-direct")
-            | ("rdp", "rdp-html5")
-            | ("mks", "webmks") => {
-                return Err(Error::bad_request(format!(
-                    "Unavailable console type {console_type}: this cloud has novnc and serial."
-                )));
+            ("vnc", "xvpvnc") | ("spice", "spice-direct") | ("rdp", "rdp-html5") | ("mks", "webmks") => {
+                return Err(unavailable(console_type, "this cloud has novnc, spice-html5 and serial"));
             }
             _ => {
                 return Err(Error::bad_request(format!(
-                    "Invalid console: there is no {console_type} by {protocol}; ask for novnc by vnc or serial by serial."
+                    "Invalid console: there is no {console_type} by {protocol}; ask for novnc by vnc, spice-html5 by spice \
+                     or serial by serial."
                 )));
             }
         };
         Action::Console.check(&server.id, &server.vm_state, &server.task_state)?;
         placed(server)?;
         // A node that cannot show the console says so now and not to the browser.
-        self.console_address(&server.host, &server.id, kind).await.map_err(|trouble| refusal(server, trouble))?;
+        self.console_address(&server.host, &server.id, kind).await.map_err(|trouble| match trouble {
+            Trouble::Problem(Problem::Permanent(reason)) => unavailable(console_type, &reason),
+            trouble => refusal(server, trouble),
+        })?;
         let secret = self.runtime().ids.secret();
         let now = self.runtime().clock.now();
         let until = now.checked_add(self.options().console_expiry).unwrap_or(now);
@@ -71,10 +71,17 @@ impl Compute {
             "" => links.to("").trim_end_matches("/compute").to_owned(),
             url => url.to_owned(),
         };
-        Ok(if kind == "vnc" {
-            format!("{base}/console/vnc_auto.html?path=%3Ftoken%3D{secret}")
-        } else {
-            format!("{}/console/websockify?token={secret}", base.replacen("http", "ws", 1))
+        Ok(match kind {
+            "vnc" => format!("{base}/console/vnc_auto.html?path=%3Ftoken%3D{secret}"),
+            // The page takes the path from the host's root.
+            "spice" => {
+                let path =
+                    base.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path);
+                let path = format!("{path}/console/websockify?token={secret}");
+                let path = percent_encoding::utf8_percent_encode(&path, percent_encoding::NON_ALPHANUMERIC);
+                format!("{base}/console/spice/spice_auto.html?path={path}")
+            }
+            _ => format!("{}/console/websockify?token={secret}", base.replacen("http", "ws", 1)),
         })
     }
 
@@ -96,12 +103,21 @@ impl Compute {
     }
 
     async fn console_address(&self, host: &str, server_id: &str, kind: &str) -> Result<String, Trouble> {
-        let kind = if kind == "serial" { ConsoleKind::Serial } else { ConsoleKind::Vnc };
+        let kind = match kind {
+            "serial" => ConsoleKind::Serial,
+            "spice" => ConsoleKind::Spice,
+            _ => ConsoleKind::Vnc,
+        };
         match self.ask(host, &Call::ConsoleAddress { server_id: server_id.to_owned(), kind }).await? {
             Answer::ConsoleAddress(path) => Ok(path),
             other => Err(Trouble::Problem(Problem::Permanent(format!("the agent answered {other:?}")))),
         }
     }
+}
+
+/// The refusal of a kind of console that is not to be had here.
+fn unavailable(console_type: &str, reason: &str) -> Error {
+    Error::bad_request(format!("Unavailable console type {console_type}: {reason}."))
 }
 
 /// What is kept of a token.

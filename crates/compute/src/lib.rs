@@ -129,6 +129,8 @@ pub struct Options {
     pub console_origins: Vec<String>,
     /// Where noVNC's files are, which the console page is served from.
     pub console_files: Option<std::path::PathBuf>,
+    /// Where the files of spice-html5 are.
+    pub spice_files: Option<std::path::PathBuf>,
     /// How long the token of a console opens it.
     pub console_expiry: Duration,
 }
@@ -145,6 +147,7 @@ impl Default for Options {
             console_url: String::new(),
             console_origins: Vec::new(),
             console_files: None,
+            spice_files: None,
             console_expiry: Duration::from_secs(600),
         }
     }

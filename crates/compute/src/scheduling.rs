@@ -50,11 +50,11 @@ impl Compute {
         search.limit = Some(config.max_candidates);
         // Each search begins somewhere else, so that those that go on at the same time see different nodes.
         search.start = Some(self.runtime().ids.uuid());
-        let mut seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
+        let (mut seen, is_cut) = self.candidates_seen(&fleet, &aggregates, &search).await?;
         let mut best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
-        if best.is_err() && seen.len() >= config.max_candidates {
+        if best.is_err() && is_cut {
             search.limit = None;
-            seen = self.candidates_seen(&fleet, &aggregates, &search).await?;
+            (seen, _) = self.candidates_seen(&fleet, &aggregates, &search).await?;
             best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         }
         match best {
@@ -147,14 +147,15 @@ impl Compute {
         })
     }
 
-    /// The nodes that placement finds, as the scheduler sees them.
+    /// The nodes that placement finds, as the scheduler sees them, and whether there may be more.
     async fn candidates_seen(
         &self,
         fleet: &Fleet,
         aggregates: &Aggregates,
         search: &CandidateRequest,
-    ) -> Result<Vec<Node>> {
+    ) -> Result<(Vec<Node>, bool)> {
         let candidates = self.0.deps.placement.candidates(search).traced("placement", "candidates").await?;
+        let is_cut = search.limit.is_some_and(|limit| candidates.len() >= limit);
         let mut found: Vec<(&Arc<Known>, Arc<Summary>)> = Vec::with_capacity(candidates.len());
         for Candidate { root, .. } in candidates {
             // One node may be a candidate in several ways.
@@ -166,7 +167,8 @@ impl Compute {
         }
         let hosts: Vec<&str> = found.iter().map(|(known, _)| known.node.host.as_str()).collect();
         let counts = self.counts(&hosts).await?;
-        Ok(found.into_iter().map(|(known, root)| self.seen(fleet, aggregates, &counts, known, Some(root))).collect())
+        let seen = found.into_iter().map(|(known, root)| self.seen(fleet, aggregates, &counts, known, Some(root)));
+        Ok((seen.collect(), is_cut))
     }
 
     /// Counts servers where a filter or weigher looks at it.
@@ -239,6 +241,7 @@ impl Compute {
             image_properties: server.image.0.properties.clone(),
             extra_specs: server.flavor.0.extra_specs.clone(),
             vcpus: amount("VCPU"),
+            cpus: amount("VCPU") + amount("PCPU"),
             memory_mb: amount("MEMORY_MB"),
             disk_gb: amount("DISK_GB"),
             resources: wanted.resources.clone(),

@@ -38,7 +38,26 @@ impl Compute {
             }
         }
         let mine: BTreeSet<&str> = placed.iter().map(|server| server.id.as_str()).collect();
-        Ok(reports.iter().filter(|report| !mine.contains(report.id.as_str())).map(|report| report.id.clone()).collect())
+        let others: Vec<String> =
+            reports.iter().map(|report| report.id.clone()).filter(|id| !mine.contains(id.as_str())).collect();
+        self.orphans(host, others).await
+    }
+
+    /// Those of the domains on a node that may go: of servers that are deleted, or are on no node at all. A domain of a
+    /// server that nobody knows, or that is on another node, stays: the database may be an old copy, or the node renamed,
+    /// and what it is would be lost.
+    async fn orphans(&self, host: &str, ids: Vec<String>) -> Result<Vec<String>> {
+        if ids.is_empty() {
+            return Ok(ids);
+        }
+        let known = store::servers::whereabouts(self.db(), &ids).await?;
+        let (gone, kept): (Vec<String>, Vec<String>) =
+            ids.into_iter().partition(|id| known.get(id).is_some_and(|place| place.is_gone || place.host.is_empty()));
+        for server in kept {
+            let on = known.get(&server).map_or("unknown", |place| place.host.as_str());
+            tracing::warn!(host, server, on, "a node has the domain of a server that is not its own; it is left alone");
+        }
+        Ok(gone)
     }
 
     /// A guest that went off or came back by itself is shown as it is, unless something is being done to it.

@@ -6,7 +6,7 @@ use ::api::{Error, Result};
 
 use crate::Compute;
 use crate::nodes::{AGENT, Node, Service};
-use crate::store::{fleet, nodes as store, servers};
+use crate::store::{aggregates, fleet, nodes as store, servers};
 
 /// What an administrator changes of a service.
 #[derive(Debug, Clone, Default)]
@@ -80,6 +80,8 @@ impl Compute {
         let mut tx = self.db().begin().await?;
         if service.name == AGENT {
             store::node_delete(&mut tx, &service.host).await?;
+            aggregates::advance(&mut tx).await?;
+            aggregates::host_forget(&mut tx, &service.host).await?;
             fleet::node_gone(&mut tx).await?;
         }
         store::service_delete(&mut tx, &service.id).await?;

@@ -126,7 +126,7 @@ const RULES: &[Rule] = &[
     rule(Action::ShelveOffload, "shelveOffload", &[SHELVED], "shelving_offloading", SHELVED_OFFLOADED),
     rule(Action::Unshelve, "unshelve", &[SHELVED, SHELVED_OFFLOADED], "unshelving", ACTIVE),
     rule(Action::SoftDelete, "delete", KEPT, "soft-deleting", SOFT_DELETED),
-    Rule { locked: false, ..rule(Action::Restore, "restore", &[SOFT_DELETED], "restoring", ACTIVE) },
+    rule(Action::Restore, "restore", &[SOFT_DELETED], "restoring", ACTIVE),
     rule(Action::Attach, "attach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),
     rule(Action::Detach, "detach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),
     rule(Action::Metadata, "update metadata", &[ACTIVE, PAUSED, SUSPENDED, STOPPED], "", ""),

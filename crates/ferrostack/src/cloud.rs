@@ -1,6 +1,7 @@
 //! The cloud in one process: which parts it has, and how they are put together.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,10 +252,8 @@ impl Services {
             config: settings.config.compute.clone(),
             image_url: format!("{}/image", settings.url),
             metadata_secret: state.secret("metadata")?,
-            console_files: ["novnc".into(), "/usr/share/novnc".into()]
-                .map(|dir: std::path::PathBuf| state.dir().join(dir))
-                .into_iter()
-                .find(|dir| dir.exists()),
+            console_files: first_of(state, ["novnc", "/usr/share/novnc"]),
+            spice_files: first_of(state, ["spice-html5", "/usr/share/spice-html5"]),
             ..compute::Options::default()
         };
         let compute = Compute::new(deps, options);
@@ -273,6 +272,11 @@ impl Services {
             .nest("/console", self.compute.console_router())
             .route("/", any_service(self.compute.console_router()))
     }
+}
+
+/// The first of the directories that is there, from the state directory.
+fn first_of(state: &State, dirs: [&str; 2]) -> Option<PathBuf> {
+    dirs.into_iter().map(|dir| state.dir().join(dir)).find(|dir| dir.exists())
 }
 
 fn bootstrap(settings: &Settings) -> Result<Bootstrap> {

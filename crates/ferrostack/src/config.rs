@@ -25,6 +25,8 @@ pub struct Config {
 pub struct Node {
     /// The processors that are set aside for servers which want some for themselves alone: `2-7,^4`.
     pub dedicated_cpus: String,
+    /// Whether servers have a screen by SPICE beside that by VNC.
+    pub spice: bool,
 }
 
 impl Config {

@@ -121,7 +121,7 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         database,
         bus,
         config,
-        host: host_name()?,
+        host: host_name(state)?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
         node,
         more_nodes: (2..=arguments.nodes).map(|number| fake_node(state, &format!("fake-node-{number}"))).collect(),
@@ -150,10 +150,11 @@ async fn real_node(state: &State, runtime: &Runtime) -> Result<Node> {
 
 /// Where the node of this state directory keeps its things.
 pub fn node_options(state: &State) -> Result<host::Options> {
-    let mut options = host::Options::new(state.path("node"), &host_name()?, &state.namespace());
-    let dedicated = Config::load(state)?.node.dedicated_cpus;
+    let mut options = host::Options::new(state.path("node"), &host_name(state)?, &state.namespace());
+    let node = Config::load(state)?.node;
+    options.spice = node.spice;
     options.dedicated_cpus =
-        dedicated.parse().map_err(anyhow::Error::msg).context("[node] dedicated_cpus cannot be used")?;
+        node.dedicated_cpus.parse().map_err(anyhow::Error::msg).context("[node] dedicated_cpus cannot be used")?;
     let present = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     if let Some(missing) = options.dedicated_cpus.0.iter().find(|cpu| **cpu as usize >= present) {
         bail!("[node] dedicated_cpus names the processor {missing}, but this machine has 0 to {}", present - 1);
@@ -161,7 +162,20 @@ pub fn node_options(state: &State) -> Result<host::Options> {
     Ok(options)
 }
 
-fn host_name() -> Result<String> {
+/// The name of the node of this state directory. It stays as it was at first, whatever becomes of the machine's: servers
+/// are on the node of that name.
+fn host_name(state: &State) -> Result<String> {
+    let file = state.path("host");
+    if let Ok(name) = std::fs::read_to_string(&file) {
+        return Ok(name.trim().to_owned());
+    }
+    let name = machine_name()?;
+    std::fs::create_dir_all(state.dir()).with_context(|| format!("cannot make {}", state.dir().display()))?;
+    std::fs::write(&file, &name).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(name)
+}
+
+fn machine_name() -> Result<String> {
     Ok(nix::unistd::gethostname().context("this machine has no host name")?.to_string_lossy().into_owned())
 }
 

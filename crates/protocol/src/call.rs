@@ -206,6 +206,8 @@ pub enum RebootKind {
 pub enum ConsoleKind {
     /// The screen, by VNC.
     Vnc,
+    /// The screen, by SPICE.
+    Spice,
     /// The serial line.
     Serial,
 }

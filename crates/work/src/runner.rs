@@ -281,42 +281,42 @@ impl<O: Operation> Kind for Registered<O> {
             Ok(data) => data,
             Err(source) => return Err(db::Error::Column { column: "data".to_owned(), source: Box::new(source) }),
         };
+        let mut is_started = false;
         while let Some(undo) = open_phase(&record) {
-            let Some(step) = usize::try_from(record.step).ok().and_then(|index| O::steps().get(index)) else {
-                return close(work, record).await;
-            };
+            let Some(step) = step_of::<O>(&record) else { return close(work, record).await };
+            if record.attempts == 0 && !is_started {
+                let mut tx = work.db.begin().await?;
+                store::step_start(&mut tx, &record.id, step.name(), undo, work.runtime.clock.now()).await?;
+                tx.commit().await?;
+            }
             let cancelled = !undo && store::operation_is_cancelled(&work.db, &record.id).await?;
             let mut progress = progress(&record);
             let outcome = if cancelled {
                 Err(Failure::Fatal("The request was cancelled because its target is to be deleted.".to_owned()))
             } else {
-                self.attempt(work, &record, *step, undo, &mut data, &mut progress).await?
+                self.attempt(work, step, undo, &mut data, &mut progress).await
             };
             record.data = encode(&data)?;
             if !advance::<O>(work, &mut record, step.name(), undo, outcome, progress.host).await? {
                 return Ok(());
             }
+            // Together with the end of the one before.
+            is_started = true;
         }
         Ok(())
     }
 }
 
 impl<O: Operation> Registered<O> {
-    /// Runs or undoes one step. The outer error is the database's.
+    /// Runs or undoes one step.
     async fn attempt(
         &self,
         work: &Inner,
-        record: &Record,
         step: &dyn Step<O>,
         undo: bool,
         data: &mut O,
         progress: &mut Progress,
-    ) -> Result<Result<(), Failure>> {
-        if record.attempts == 0 {
-            let mut tx = work.db.begin().await?;
-            store::step_start(&mut tx, &record.id, step.name(), undo, work.runtime.clock.now()).await?;
-            tx.commit().await?;
-        }
+    ) -> Result<(), Failure> {
         let moment = work.fault(O::KIND, step.name()).filter(|_| !undo);
         if moment == Some(Moment::KillBefore) {
             std::process::abort();
@@ -328,8 +328,8 @@ impl<O: Operation> Registered<O> {
         };
         match moment {
             Some(Moment::KillAfter) if outcome.is_ok() => std::process::abort(),
-            Some(Moment::Fail) if outcome.is_ok() => Ok(Err(Failure::Fatal("A test let this step fail.".to_owned()))),
-            _ => Ok(outcome),
+            Some(Moment::Fail) if outcome.is_ok() => Err(Failure::Fatal("A test let this step fail.".to_owned())),
+            _ => outcome,
         }
     }
 }
@@ -338,6 +338,11 @@ impl Inner {
     fn fault(&self, kind: &str, step: &str) -> Option<Moment> {
         self.options.fault.as_ref().filter(|fault| fault.kind == kind && fault.step == step).map(|fault| fault.moment)
     }
+}
+
+/// The step that the operation is at; nothing when a newer release has a shorter list.
+fn step_of<O: Operation>(record: &Record) -> Option<&'static dyn Step<O>> {
+    usize::try_from(record.step).ok().and_then(|index| O::steps().get(index)).copied()
 }
 
 fn open_phase(record: &Record) -> Option<bool> {
@@ -372,7 +377,8 @@ async fn close(work: &Inner, mut record: Record) -> Result<()> {
     tx.commit().await
 }
 
-/// Moves the operation on by what its step came to, and records it. `false`: it is not to be run on here and now.
+/// Moves the operation on by what its step came to, and records it and the start of the step that follows at once. `false`:
+/// it is not to be run on here and now.
 async fn advance<O: Operation>(
     work: &Inner,
     record: &mut Record,
@@ -417,8 +423,12 @@ async fn advance<O: Operation>(
     let mut tx = work.db.begin().await?;
     store::step_note(&mut tx, &record.id, (!pausing).then_some(now), note, host).await?;
     let kept = store::operation_save(&mut tx, record, &work.options.owner, not_before, until).await?;
+    let goes_on = kept && !pausing && !ended;
+    if let (true, Some(undo), Some(next)) = (goes_on, open_phase(record), step_of::<O>(record)) {
+        store::step_start(&mut tx, &record.id, next.name(), undo, now).await?;
+    }
     tx.commit().await?;
-    Ok(kept && !pausing && !ended)
+    Ok(goes_on)
 }
 
 fn run_next<O: Operation>(record: &mut Record) {

@@ -212,10 +212,11 @@ pub(crate) async fn operations_cancel(tx: &mut Tx, target: &str) -> Result<u64> 
         .await
 }
 
-/// Writes the start of a step, unless it is being tried again.
+/// Writes the start of a step, unless that is written already.
 pub(crate) async fn step_start(tx: &mut Tx, id: &str, name: &str, undo: bool, now: Timestamp) -> Result<()> {
     sql("INSERT INTO operation_steps (operation_id, sequence, name, undo, started_at) \
-         SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4 FROM operation_steps WHERE operation_id = $1")
+         SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4 FROM operation_steps WHERE operation_id = $1 \
+         HAVING COUNT(CASE WHEN finished_at IS NULL AND name = $2 AND undo = $3 THEN 1 END) = 0")
     .bind(id)
     .bind(name)
     .bind(undo)

@@ -184,7 +184,8 @@ impl Disks for FileDisks {
     async fn disks_delete(&self, server_id: &str) -> Result<(), Problem> {
         id_check(server_id)?;
         let layout = &self.0.layout;
-        for socket in [layout.socket(server_id, ConsoleKind::Vnc), layout.socket(server_id, ConsoleKind::Serial)] {
+        for kind in [ConsoleKind::Vnc, ConsoleKind::Spice, ConsoleKind::Serial] {
+            let socket = layout.socket(server_id, kind);
             gone(fs::remove_file(&socket).await, &socket)?;
         }
         let dir = layout.server(server_id);

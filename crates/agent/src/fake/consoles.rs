@@ -16,6 +16,7 @@ impl Consoles {
     pub(super) fn open(&self, dir: &Path, id: &str, kind: ConsoleKind) -> Result<String, Problem> {
         let extension = match kind {
             ConsoleKind::Vnc => "vnc",
+            ConsoleKind::Spice => "spice",
             ConsoleKind::Serial => "tty",
         };
         let path = dir.join(format!("{id}.{extension}"));
@@ -59,6 +60,7 @@ async fn serve(listener: UnixListener, kind: ConsoleKind) {
             // The other side may hang up whenever it likes.
             drop(match kind {
                 ConsoleKind::Vnc => screen(connection).await,
+                ConsoleKind::Spice => link(connection).await,
                 ConsoleKind::Serial => prompt(connection).await,
             });
         });
@@ -70,6 +72,19 @@ async fn prompt(mut connection: UnixStream) -> std::io::Result<()> {
     connection.write_all(b"login: ").await?;
     let (mut from, mut to) = connection.split();
     tokio::io::copy(&mut from, &mut to).await.map(drop)
+}
+
+/// What SPICE says to a client that links up, which is that it may not.
+async fn link(mut connection: UnixStream) -> std::io::Result<()> {
+    let mut header = [0; 16];
+    connection.read_exact(&mut header).await?;
+    // The magic, version 2.2, the length of what follows, and "permission denied", a key of zeros, no capabilities.
+    let mut reply = b"REDQ".to_vec();
+    for number in [2_u32, 2, 178, 6] {
+        reply.extend(number.to_le_bytes());
+    }
+    reply.extend([0; 174]);
+    connection.write_all(&reply).await
 }
 
 /// What RFB 3.8 (RFC 6143) says up to the first picture, which never comes.

@@ -50,6 +50,8 @@ pub struct Options {
     pub ovn: bool,
     /// The processors that are set aside for guests which want processors of their own.
     pub dedicated_cpus: CpuSet,
+    /// Whether guests have a screen by SPICE too. QEMU must be able to.
+    pub spice: bool,
 }
 
 impl Options {
@@ -63,6 +65,7 @@ impl Options {
             qemu_user: "libvirt-qemu".to_owned(),
             ovn: true,
             dedicated_cpus: CpuSet::default(),
+            spice: false,
         }
     }
 }
@@ -133,6 +136,7 @@ impl Services {
             virt_type,
             reboot_grace: REBOOT_GRACE,
             dedicated_cpus: self.options.dedicated_cpus.clone(),
+            spice: self.options.spice,
         }
     }
 

@@ -98,6 +98,7 @@ async fn libvirt_takes_what_flavors_and_images_may_ask_for() {
             virt_type: VirtType::Qemu,
             reboot_grace: Duration::ZERO,
             dedicated_cpus: dedicated.parse().unwrap(),
+            spice: false,
         })
     };
     let mut refused = Vec::new();

@@ -24,6 +24,7 @@ pub(crate) fn routes_of(compute: Compute) -> Router {
         .route("/websockify", get(console_connect))
         .route("/", get(console_bare))
         .route("/vnc_auto.html", get(console_page))
+        .route("/spice/{*file}", get(spice_file))
         .route("/{*file}", get(console_file));
     Service { kind: "compute", prefix: "/console", style: Style::Compute, negotiation: None }
         .wrap(router.with_state(compute))
@@ -150,19 +151,34 @@ async fn carry(browser: WebSocket, node: UnixStream) {
 }
 
 /// A file of noVNC, if it is installed.
-async fn console_file(State(compute): State<Compute>, Path(file): Path<String>) -> Result<Response> {
-    let missing = || Error::not_found("There is no such page. The console pages need noVNC; configure where it is.");
-    let files = compute.options().console_files.clone().ok_or_else(missing)?;
+async fn console_file(State(compute): State<Compute>, Path(mut file): Path<String>) -> Result<Response> {
+    let files = compute.options().console_files.as_deref();
+    // Newer releases have a page of another name that connects by itself.
+    let lite = "vnc_lite.html";
+    if let Some(files) = files
+        && file == "vnc_auto.html"
+        && tokio::fs::try_exists(files.join(lite)).await.unwrap_or(false)
+    {
+        lite.clone_into(&mut file);
+    }
+    file_of(files, &file, "noVNC").await
+}
+
+/// A file of spice-html5, if it is installed.
+async fn spice_file(State(compute): State<Compute>, Path(file): Path<String>) -> Result<Response> {
+    file_of(compute.options().spice_files.as_deref(), &file, "spice-html5").await
+}
+
+async fn file_of(files: Option<&std::path::Path>, file: &str, package: &str) -> Result<Response> {
+    let missing = || {
+        Error::not_found(format!("There is no such page. This console needs {package}; put it where it is looked for."))
+    };
+    let files = files.ok_or_else(missing)?;
     let plain = file.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && !part.contains('\\'));
     if !plain {
         return Err(missing());
     }
-    let mut path = files.join(&file);
-    // Newer releases have a page of another name that connects by itself.
-    let lite = files.join("vnc_lite.html");
-    if file == "vnc_auto.html" && tokio::fs::try_exists(&lite).await.unwrap_or(false) {
-        path = lite;
-    }
+    let path = files.join(file);
     let bytes = tokio::fs::read(&path).await.map_err(|_| missing())?;
     let kind = match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
         "html" => "text/html; charset=utf-8",

@@ -55,7 +55,12 @@ async fn attachment_show(state: State<Compute>, caller: Caller, path: Path<(Stri
     missing(&state, &caller, "os_compute_api:os-volumes-attachments:show", &path).await
 }
 
-async fn attachment_update(state: State<Compute>, caller: Caller, path: Path<(String, String)>) -> Result<()> {
+async fn attachment_update(
+    state: State<Compute>,
+    caller: Caller,
+    path: Path<(String, String)>,
+    Json(_): Json<Attach>,
+) -> Result<()> {
     missing(&state, &caller, "os_compute_api:os-volumes-attachments:update", &path).await
 }
 

@@ -59,7 +59,8 @@ fn asked(compute: &Compute, query: &Query, version: Microversion) -> Result<Aske
         period: Period { begin, end: end.min(now).max(begin) },
         detailed: query.get("detailed") == Some("1"),
         marker: page.marker,
-        limit: common::limit(page.limit),
+        // Without pages it is all of it.
+        limit: if paged { common::limit(page.limit) } else { i64::MAX },
     })
 }
 

@@ -103,6 +103,8 @@ pub(crate) struct Request {
     pub(crate) image_properties: BTreeMap<String, String>,
     pub(crate) extra_specs: BTreeMap<String, String>,
     pub(crate) vcpus: i64,
+    /// The same and those that it is to have for itself alone.
+    pub(crate) cpus: i64,
     pub(crate) memory_mb: i64,
     pub(crate) disk_gb: i64,
     /// All that it takes of what placement counts, by resource class.

@@ -142,19 +142,32 @@ impl Compute {
     }
 
     /// States what the server is, whatever it really is.
-    pub(crate) async fn server_state_reset(&self, server: &Server, vm_state: &'static str) -> Result<()> {
+    pub(crate) async fn server_state_reset(
+        &self,
+        caller: &Caller,
+        server: &Server,
+        vm_state: &'static str,
+    ) -> Result<()> {
         let change = Change { vm_state: Some(vm_state), task_state: Some(""), ..Change::default() };
-        let mut tx = self.db().begin().await?;
-        if !servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await? {
+        let (mut tx, now) = (self.db().begin().await?, self.runtime().clock.now());
+        if server.vm_state == state::SOFT_DELETED {
+            // What its deletion gave back.
+            let held = server.flavor.0.quota(1);
+            quota::claim(&mut tx, &self.0.deps.identity, &server.project_id, &held).await?;
+        }
+        if !servers::state_change(&mut tx, &server.id, None, &change, now).await? {
             return Err(Error::conflict(format!("Instance {} is being deleted; nothing else can begin.", server.id)));
         }
+        let done = promised(&caller.token.user_id, &caller.request_id, server, now, ());
+        self.0.deps.work.record(&mut tx, RESET, &done).await?;
         Ok(tx.commit().await?)
     }
 }
 
-/// The kinds of work of locking and unlocking, which are over at once.
+/// The kinds of work that are over at once.
 pub(super) const LOCK: &str = "server_lock";
 pub(super) const UNLOCK: &str = "server_unlock";
+pub(super) const RESET: &str = "server_state_reset";
 
 fn owns(caller: &Caller, server: &Server) -> bool {
     caller.token.project_id.as_deref() == Some(server.project_id.as_str())

@@ -3,7 +3,7 @@
 use ::api::{Error, Result};
 use work::{Record, StepRecord};
 
-use super::actions::{LOCK, UNLOCK};
+use super::actions::{LOCK, RESET, UNLOCK};
 use super::work_target;
 use crate::Compute;
 use crate::state::Action as Asked;
@@ -64,6 +64,7 @@ fn name_of(record: &Record) -> Option<&'static str> {
         attach::PortDetach::KIND => Asked::Detach.name(),
         LOCK => "lock",
         UNLOCK => "unlock",
+        RESET => "resetState",
         _ => return None,
     })
 }

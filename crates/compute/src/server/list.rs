@@ -147,7 +147,7 @@ impl Compute {
         if version >= Microversion(2, 73) {
             filter.locked = query.flag("locked")?;
         }
-        statuses(query, admin, filter)
+        statuses(query, version, admin, filter)
     }
 
     /// The servers with an address that fits the pattern: its beginning, or all of it with `^...$`.
@@ -224,7 +224,7 @@ fn scope(caller: &Caller, query: &Query, filter: &mut Filter) -> Result<()> {
     Ok(())
 }
 
-fn statuses(query: &Query, admin: bool, mut filter: Filter) -> Result<Option<Filter>> {
+fn statuses(query: &Query, version: Microversion, admin: bool, mut filter: Filter) -> Result<Option<Filter>> {
     let mut asked = false;
     for status in query.all("status") {
         asked = true;
@@ -235,6 +235,9 @@ fn statuses(query: &Query, admin: bool, mut filter: Filter) -> Result<Option<Fil
             filter.deleted = Some(true);
         }
         filter.states.extend(state::states_of(status).into_iter().flatten());
+    }
+    if asked && filter.states.is_empty() && version >= Microversion(2, 38) {
+        return Err(Error::bad_request("Invalid status value: no server ever has that status."));
     }
     Ok((!asked || !filter.states.is_empty()).then_some(filter))
 }

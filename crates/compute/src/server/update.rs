@@ -8,7 +8,7 @@ use identity::Caller;
 use super::Server;
 use super::actions::key_check;
 use super::create::check_metadata;
-use crate::state::Action;
+use crate::state::{self, Action};
 use crate::store::servers::Edit;
 use crate::{Compute, store};
 
@@ -57,6 +57,7 @@ impl Compute {
     /// Gives the server exactly these tags.
     pub(crate) async fn tags_replace(&self, server: &Server, tags: &[String]) -> Result<Vec<String>> {
         check_tags(tags)?;
+        tags_may_change(server)?;
         let mut tx = self.db().begin().await?;
         store::server_tags::tags_remove(&mut tx, &server.id, None).await?;
         store::server_tags::tags_add(&mut tx, &server.id, tags).await?;
@@ -67,6 +68,7 @@ impl Compute {
     /// Gives the server one more tag; tells whether it is new.
     pub(crate) async fn tag_add(&self, server: &Server, tag: &str) -> Result<bool> {
         check_tag(tag)?;
+        tags_may_change(server)?;
         let mut tx = self.db().begin().await?;
         let added = store::server_tags::tags_add(&mut tx, &server.id, &[tag.to_owned()]).await?;
         let ids = std::slice::from_ref(&server.id);
@@ -80,6 +82,7 @@ impl Compute {
 
     /// Takes a tag from the server, or all.
     pub(crate) async fn tags_remove(&self, server: &Server, tag: Option<&str>) -> Result<()> {
+        tags_may_change(server)?;
         let mut tx = self.db().begin().await?;
         let removed = store::server_tags::tags_remove(&mut tx, &server.id, tag).await?;
         tx.commit().await?;
@@ -88,6 +91,15 @@ impl Compute {
             _ => Ok(()),
         }
     }
+}
+
+/// 409 in states in which a server keeps its tags.
+fn tags_may_change(server: &Server) -> Result<()> {
+    let state = server.vm_state.as_str();
+    if [state::ACTIVE, state::PAUSED, state::SUSPENDED, state::STOPPED].contains(&state) {
+        return Ok(());
+    }
+    Err(Error::conflict(format!("Cannot change the tags of instance {} while it is in vm_state {state}", server.id)))
 }
 
 /// A server is pinned to the zone that it is in, and to no other.

@@ -30,6 +30,11 @@ pub(crate) async fn advance(tx: &mut Tx) -> Result<u64> {
     sql("UPDATE compute_revisions SET value = value + 1 WHERE name = 'aggregates'").execute(tx).await
 }
 
+/// Takes a host that is no more out of every aggregate.
+pub(crate) async fn host_forget(tx: &mut Tx, host: &str) -> Result<u64> {
+    sql("DELETE FROM aggregate_hosts WHERE host = $1").bind(host).execute(tx).await
+}
+
 /// Every aggregate with its hosts, by number.
 pub(crate) async fn aggregates_list(tx: &mut Tx) -> Result<Vec<Aggregate>> {
     let rows = sql("SELECT id, number, name, metadata, created_at, updated_at FROM aggregates ORDER BY number")

@@ -348,6 +348,24 @@ pub(crate) async fn servers_of_hosts(db: &Db, hosts: &[&str]) -> Result<Vec<OnNo
     select.all(db).await
 }
 
+/// Where a server is.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// Empty where it is on no node.
+    pub(crate) host: String,
+    pub(crate) is_gone: bool,
+}
+
+/// Where those of the servers are that there are or were.
+pub(crate) async fn whereabouts(db: &Db, ids: &[String]) -> Result<BTreeMap<String, Place>> {
+    db::row! { struct Found { id: String, host: String, deleted_at: Option<Timestamp> } }
+    let mut select = sql("SELECT id, host, deleted_at FROM servers WHERE id IN ");
+    select.push_list(ids);
+    let rows: Vec<Found> = select.all(db).await?;
+    let place = |row: Found| (row.id, Place { host: row.host, is_gone: row.deleted_at.is_some() });
+    Ok(rows.into_iter().map(place).collect())
+}
+
 db::row! {
     struct Hosted { id: String, host: String }
 }

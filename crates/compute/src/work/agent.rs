@@ -115,7 +115,9 @@ impl Compute {
 
     /// Resolves when the server is on its way out.
     async fn deleting(&self, server_id: &str) {
+        // First as if something had changed: it may have before this began to listen.
         let mut cancelled = self.0.cancelled.subscribe();
+        cancelled.mark_changed();
         loop {
             if cancelled.changed().await.is_err() {
                 return std::future::pending().await;

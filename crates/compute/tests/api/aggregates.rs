@@ -175,3 +175,17 @@ async fn the_zone_of_servers_does_not_change_and_images_come_ahead() {
     tokio::time::timeout(Duration::from_secs(10), fetched).await.unwrap();
     assert_eq!(other.calls.lock().unwrap().last().unwrap(), "image");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_service_is_in_no_aggregate() {
+    let cloud = Cloud::new().await;
+    cloud.compute.node_report(&report("one")).await.unwrap();
+    let number = aggregate(&cloud, "rack", None).await;
+    act(&cloud, number, json!({"add_host": {"host": "one"}})).await.expect(200);
+    let services = cloud.get(&cloud.admin, "2.53", "/v2.1/os-services?host=one").await.expect(200);
+    let id = services["services"][0]["id"].as_str().unwrap().to_owned();
+    cloud.ask(&cloud.admin, "2.53", &format!("DELETE /v2.1/os-services/{id}"), Value::Null).await.expect(204);
+    let shown = cloud.get(&cloud.admin, "2.53", &format!("/v2.1/os-aggregates/{number}")).await.expect(200);
+    assert_eq!(shown["aggregate"]["hosts"], json!([]));
+    cloud.ask(&cloud.admin, "2.53", &format!("DELETE /v2.1/os-aggregates/{number}"), Value::Null).await.expect(200);
+}

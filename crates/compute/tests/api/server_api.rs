@@ -56,6 +56,10 @@ async fn lists(fleet: Fleet) {
     order["server"]["tags"] = json!(["blue"]);
     let made = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
     fleet.settle().await;
+    let unheard = "GET /compute/v2.1/servers?status=UNHEARD";
+    fleet.ask_in(&fleet.member, "2.38", unheard, Value::Null).await.expect(400);
+    let none = fleet.ask_in(&fleet.member, "2.37", unheard, Value::Null).await.expect(200);
+    assert_eq!(none["servers"], json!([]));
     let list = |query: String| {
         let fleet = &fleet;
         async move {
@@ -73,7 +77,7 @@ async fn lists(fleet: Fleet) {
         ("status=ACTIVE", 10),
         ("status=active&status=error", 10),
         ("status=SHUTOFF", 0),
-        ("status=UNHEARD", 0),
+        ("status=UNHEARD&status=SHUTOFF", 0),
         ("tags=blue", 10),
         ("not-tags=blue", 0),
         ("tags-any=blue,red", 10),
@@ -219,6 +223,14 @@ async fn consoles_open_for_a_while_with_a_token() {
     fleet.ask_in(&fleet.member, "2.5", &format!("POST {path}/action"), body.clone()).await.expect(200);
     fleet.ask_in(&fleet.member, "2.6", &format!("POST {path}/action"), body).await.expect(404);
     let body = json!({"remote_console": {"protocol": "spice", "type": "spice-html5"}});
+    let made = fleet.ask(&fleet.member, &format!("POST {path}/remote-consoles"), body.clone()).await.expect(200);
+    let url = made["remote_console"]["url"].as_str().unwrap();
+    let page = "http://cloud/console/spice/spice_auto.html?path=%2Fconsole%2Fwebsockify%3Ftoken%3D";
+    assert!(url.starts_with(page), "{url}");
+    fleet.node.fail.lock().unwrap().replace(("console", protocol::Problem::Permanent("SPICE is off".into())));
+    let refused = fleet.ask(&fleet.member, &format!("POST {path}/remote-consoles"), body).await.expect(400);
+    assert_eq!(refused["badRequest"]["message"], "Unavailable console type spice-html5: SPICE is off.");
+    let body = json!({"remote_console": {"protocol": "rdp", "type": "rdp-html5"}});
     fleet.ask(&fleet.member, &format!("POST {path}/remote-consoles"), body).await.expect(400);
 }
 

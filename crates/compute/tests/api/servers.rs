@@ -159,9 +159,17 @@ async fn a_server_on_a_node_that_is_away_can_be_deleted() {
     fleet.get(&fleet.member, &path).await.expect(404);
     let id = path.rsplit('/').next().unwrap();
     let mut report = crate::cloud::report("node-1");
-    report.servers.push(ServerReport { id: id.into(), power_state: PowerState::Running });
+    let running = |id: &str| ServerReport { id: id.into(), power_state: PowerState::Running };
+    report.servers.push(running(id));
     let answer = fleet.compute.node_report(&report).await.unwrap();
     assert_eq!(answer.orphans, [id], "the node learns what it should not have");
+
+    // What nobody knows, and what is said to be elsewhere, is nothing to delete.
+    *fleet.node.hold.lock().unwrap() = None;
+    let other = fleet.created(&fleet.member).await;
+    let mut report = crate::cloud::report("renamed");
+    report.servers = vec![running("7a9e5c1e-0000-4000-8000-000000000000"), running(other.rsplit('/').next().unwrap())];
+    assert_eq!(fleet.compute.node_report(&report).await.unwrap().orphans, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,7 +23,7 @@ pub(super) fn define(connection: &Connect, options: &Options, server: &ServerSpe
     }
     let _placing = PLACING.lock().unwrap_or_else(PoisonError::into_inner);
     let placement = place(connection, options, server, &guest)?;
-    let xml = domain_xml::domain_xml(server, options.virt_type, &options.layout, &guest, &placement)?;
+    let xml = domain_xml::domain_xml(server, options, &guest, &placement)?;
     connection.define_domain_xml(&xml).map_err(|error| problem("libvirt refuses the domain", &error))
 }
 

@@ -58,6 +58,8 @@ pub struct Options {
     pub reboot_grace: Duration,
     /// The host's processors that are for guests which want processors of their own, and for no others.
     pub dedicated_cpus: CpuSet,
+    /// Whether guests have a screen by SPICE beside that by VNC.
+    pub spice: bool,
 }
 
 /// The hypervisor behind libvirt.
@@ -315,6 +317,9 @@ impl Hypervisor for Libvirt {
     async fn console_address(&self, id: &str, kind: ConsoleKind) -> Result<String, Problem> {
         if self.server_state(id).await? != PowerState::Running {
             return Err(Problem::Temporary("the server does not run".to_owned()));
+        }
+        if kind == ConsoleKind::Spice && !self.options.spice {
+            return Err(Problem::Permanent("the node has SPICE switched off ([node] spice)".to_owned()));
         }
         Ok(self.options.layout.socket(id, kind).display().to_string())
     }

@@ -50,7 +50,7 @@ pub(super) async fn state_reset(mut ask: Ask<'_>) -> Result<Response> {
         }
     };
     let server = ask.server("os_compute_api:os-admin-actions:reset_state").await?;
-    ask.compute.server_state_reset(&server, vm_state).await?;
+    ask.compute.server_state_reset(ask.caller, &server, vm_state).await?;
     Ok(accepted())
 }
 

@@ -13,7 +13,7 @@ impl Filter for NumaTopology {
         let (Some(cells), Some(numa)) = (cells(request), node.numa) else { return true };
         let each = |amount: i64| (amount + cells - 1) / cells;
         let Numa { cells: there, cpus, memory_mb } = numa;
-        cells <= there && each(request.vcpus) <= cpus && each(request.memory_mb) <= memory_mb
+        cells <= there && each(request.cpus) <= cpus && each(request.memory_mb) <= memory_mb
     }
 
     fn change(&self, node: &Node, _: &Request) -> Option<String> {

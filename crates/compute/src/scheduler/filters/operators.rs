@@ -1,6 +1,6 @@
 //! Comparisons in extra specs.
 
-/// The operators of extra specs: `= >= <= == !=` on numbers, `s== s!= s< s<= s> s>= <in> <or>` on texts; none is
+/// The operators of extra specs: `= >= <= == !=` on numbers, `s== s!= s< s<= s> s>= <in> <all-in> <or>` on texts; none is
 /// equality of texts.
 pub(super) fn satisfies(value: &str, demand: &str) -> bool {
     let (operator, operand) = demand.trim().split_once(' ').unwrap_or(("", demand.trim()));
@@ -18,6 +18,7 @@ pub(super) fn satisfies(value: &str, demand: &str) -> bool {
         "s>" => value > operand,
         "s>=" => value >= operand,
         "<in>" => value.contains(operand),
+        "<all-in>" => operand.split_whitespace().all(|part| value.contains(part)),
         "<or>" => operand.split("<or>").any(|choice| choice.trim() == value),
         _ => value == demand.trim(),
     }
@@ -37,6 +38,8 @@ mod tests {
             ("8002000", "= 9000000", false),
             ("10", "<= 9", false),
             ("x86_64", "<in> 86", true),
+            ("sse avx aes", "<all-in> aes sse", true),
+            ("sse avx", "<all-in> aes sse", false),
             ("b", "<or> a <or> b", true),
             ("c", "<or> a <or> b", false),
             ("text", ">= 1", false),

@@ -19,8 +19,13 @@ const SERIAL_PORTS: u32 = 4;
 /// Slots of a machine with PCI Express: what is added while it runs needs a free one.
 const PCIE_SLOTS: u32 = 16;
 
-pub(super) fn devices(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout) -> Result<Vec<Element>, Problem> {
-    let mut devices = consoles(server, wishes, layout)?;
+pub(super) fn devices(
+    server: &ServerSpec,
+    wishes: &Wishes<'_>,
+    layout: &Layout,
+    spice: bool,
+) -> Result<Vec<Element>, Problem> {
+    let mut devices = consoles(server, wishes, layout, spice)?;
     devices.extend(video(wishes)?);
     devices.extend(usb_and_input(server, wishes)?);
     devices.push(Element::new("memballoon").with("model", "virtio").child(Element::new("stats").with("period", 10)));
@@ -43,7 +48,7 @@ pub(super) fn devices(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout)
 }
 
 /// The serial lines, of which the first is logged and can be reached, and the screen.
-fn consoles(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout) -> Result<Vec<Element>, Problem> {
+fn consoles(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout, spice: bool) -> Result<Vec<Element>, Problem> {
     let socket = |kind| path(&layout.qemu_socket(&server.id, kind));
     let log = path(&layout.qemu_file(&server.id, ServerFile::ConsoleLog));
     let target = |port: u32| Element::new("target").with("port", port);
@@ -54,8 +59,11 @@ fn consoles(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout) -> Result
     ])];
     let further = (1..serial_ports(wishes)?).map(|port| Element::new("serial").with("type", "pty").child(target(port)));
     consoles.extend(further);
-    let listen = Element::new("listen").with("type", "socket").with("socket", socket(ConsoleKind::Vnc));
-    consoles.push(Element::new("graphics").with("type", "vnc").child(listen));
+    let screens = [("vnc", ConsoleKind::Vnc), ("spice", ConsoleKind::Spice)];
+    consoles.extend(screens.into_iter().filter(|(name, _)| spice || *name != "spice").map(|(name, kind)| {
+        let listen = Element::new("listen").with("type", "socket").with("socket", socket(kind));
+        Element::new("graphics").with("type", name).child(listen)
+    }));
     Ok(consoles)
 }
 
@@ -144,7 +152,7 @@ mod tests {
 
     fn made(flavor: &[(&str, &str)], image: &[(&str, &str)]) -> Result<String, Problem> {
         let server = server_with(flavor, image);
-        let devices = devices(&server, &Wishes::new(&server), &Layout::new("/ours", "/qemus"))?;
+        let devices = devices(&server, &Wishes::new(&server), &Layout::new("/ours", "/qemus"), false)?;
         Element::new("devices").children(devices).write()
     }
 

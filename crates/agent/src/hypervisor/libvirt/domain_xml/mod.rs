@@ -12,10 +12,9 @@ use std::path::Path;
 
 use protocol::{Problem, ServerPort, ServerSpec};
 
+use super::Options;
 use super::placement::{Guest, Placement};
-use super::virt_type::VirtType;
 use super::xml::Element;
-use crate::layout::Layout;
 use crate::wishes::Wishes;
 pub(super) use network::MODELS as NETWORK_MODELS;
 
@@ -35,12 +34,12 @@ pub(super) fn is_uefi(server: &ServerSpec) -> Result<bool, Problem> {
 /// The domain of a server, placed on the node.
 pub(super) fn domain_xml(
     server: &ServerSpec,
-    virt_type: VirtType,
-    layout: &Layout,
+    options: &Options,
     guest: &Guest,
     placement: &Placement,
 ) -> Result<String, Problem> {
-    let wishes = Wishes::new(server);
+    let Options { virt_type, layout, spice, .. } = options;
+    let (virt_type, wishes) = (*virt_type, Wishes::new(server));
     machine::check(&wishes)?;
     let mut vcpu = Element::text("vcpu", server.vcpus);
     if let Some(shared) = &placement.shared {
@@ -50,7 +49,7 @@ pub(super) fn domain_xml(
     for port in &server.ports {
         devices = devices.child(network::interface(server, port, &wishes)?);
     }
-    devices = devices.children(devices::devices(server, &wishes, layout)?);
+    devices = devices.children(devices::devices(server, &wishes, layout, *spice)?);
     Element::new("domain")
         .with("type", virt_type.name())
         .child(Element::text("name", &server.instance_name))
@@ -100,10 +99,13 @@ fn one_line(name: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
+    use std::time::Duration;
 
     use protocol::{DiskSource, ImageSource};
 
     use super::*;
+    use crate::hypervisor::libvirt::VirtType;
+    use crate::layout::Layout;
 
     pub(in super::super) fn image() -> ImageSource {
         ImageSource { id: "i".into(), disk_format: "qcow2".into(), size: 1, sha512: String::new() }
@@ -149,8 +151,29 @@ pub(super) mod tests {
         }
     }
 
+    fn options(virt_type: VirtType) -> Options {
+        Options {
+            uri: String::new(),
+            layout: Layout::new("/ours", "/qemus"),
+            virt_type,
+            reboot_grace: Duration::ZERO,
+            dedicated_cpus: protocol::CpuSet::default(),
+            spice: false,
+        }
+    }
+
     fn made(server: &ServerSpec, virt_type: VirtType) -> Result<String, Problem> {
-        domain_xml(server, virt_type, &Layout::new("/ours", "/qemus"), &guest(server)?, &Placement::default())
+        domain_xml(server, &options(virt_type), &guest(server)?, &Placement::default())
+    }
+
+    #[test]
+    fn a_screen_by_spice_is_there_where_it_is_wanted() {
+        let with = Options { spice: true, ..options(VirtType::Qemu) };
+        let server = server();
+        let xml = domain_xml(&server, &with, &guest(&server).unwrap(), &Placement::default()).unwrap();
+        let socket = format!(r#"<listen type="socket" socket="/qemus/s/{}.spice"/>"#, server.id);
+        assert!(xml.contains(r#"<graphics type="spice">"#) && xml.contains(&socket), "{xml}");
+        assert!(!made(&server, VirtType::Qemu).unwrap().contains("spice"));
     }
 
     fn xml(server: &ServerSpec, virt_type: VirtType) -> String {
@@ -275,7 +298,7 @@ pub(super) mod tests {
             shared: Some(set("0-1")),
         };
         let guest = guest(&server).unwrap();
-        let xml = domain_xml(&server, VirtType::Qemu, &Layout::new("/o", "/q"), &guest, &placement).unwrap();
+        let xml = domain_xml(&server, &options(VirtType::Qemu), &guest, &placement).unwrap();
         for part in [
             r#"<vcpu cpuset="0-1">2</vcpu>"#,
             r#"<vcpupin vcpu="1" cpuset="3"/>"#,
