@@ -132,9 +132,10 @@ class Cloud:
     def _image_limits(self):
         """Has the image service limit what projects have; its limits are unified ones alone."""
         services = self.call("GET", "/identity/v3/services?type=image")[1]["services"]
-        limits = [{"service_id": services[0]["id"], "resource_name": name, "default_limit": most}
-                  for name, most in (("image_count_total", 200), ("image_count_uploading", 200),
-                                     ("image_size_total", 20000), ("image_stage_total", 20000))]
+        place = {"service_id": services[0]["id"], "region_id": "RegionOne"}
+        limits = [{**place, "resource_name": name, "default_limit": most} for name, most in (
+            ("image_count_total", 200), ("image_count_uploading", 200),
+            ("image_size_total", 20000), ("image_stage_total", 20000))]
         self.call("POST", "/identity/v3/registered_limits", {"registered_limits": limits})
 
     def _flavor(self, name, ram):

@@ -69,6 +69,7 @@ impl Documents<'_> {
         match parts.as_slice() {
             [] => Some(Document::Text(EC2_VERSIONS.join("\n"))),
             ["openstack"] => Some(Document::Text(VERSIONS.join("\n"))),
+            ["openstack", "content", name] => self.file(&format!("/content/{name}")),
             ["openstack", version, rest @ ..] if VERSIONS.contains(version) => self.openstack(rest),
             [version, rest @ ..] if EC2_VERSIONS.contains(version) => self.ec2(rest),
             _ => None,
@@ -92,6 +93,12 @@ impl Documents<'_> {
             ["password"] => Document::Text(self.server.password.clone()),
             _ => return None,
         })
+    }
+
+    /// A file that the user gave, by where the metadata say that its content is.
+    fn file(&self, path: &str) -> Option<Document> {
+        let content = self.server.personality.0.values().enumerate().find(|(index, _)| content_path(*index) == path)?.1;
+        STANDARD.decode(content.split_whitespace().collect::<String>()).ok().map(Document::Bytes)
     }
 
     /// What the user gave for the guest.

@@ -22,6 +22,7 @@ mod operations;
 mod port;
 mod quota;
 mod router;
+mod router_interface;
 mod rules;
 mod security_group;
 mod server_changes;

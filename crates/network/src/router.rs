@@ -5,12 +5,11 @@ use std::net::IpAddr;
 use api::fields::nullable;
 use api::{Error, Page, Query, Result};
 use identity::Caller;
-use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::access::{conflict, guard, invalid, missing, network_target, of_project, owner, visible};
 use crate::ipam::FixedIpRequest;
-use crate::model::{self, Gateway, Port, ROUTER_GATEWAY, ROUTER_INTERFACE, Route, Router, Subnet};
+use crate::model::{self, Gateway, Port, ROUTER_GATEWAY, ROUTER_INTERFACE, Route, Router};
 use crate::port;
 use crate::write::Write;
 use crate::{Kind, Network, quota, store};
@@ -50,27 +49,11 @@ pub(crate) struct Update {
     routes: Option<Option<Vec<Route>>>,
 }
 
-/// A subnet or a port to connect a router to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct InterfaceRequest {
-    subnet_id: Option<String>,
-    port_id: Option<String>,
-}
-
-/// A router's connection.
-#[derive(Debug)]
-pub(crate) struct Interface {
-    pub(crate) router: Router,
-    pub(crate) port: Port,
-    pub(crate) subnet_id: String,
-}
-
-fn not_found(id: &str) -> Error {
+pub(crate) fn not_found(id: &str) -> Error {
     missing("RouterNotFound", "Router", id)
 }
 
-fn bad(message: impl Into<String>) -> Error {
+pub(crate) fn bad(message: impl Into<String>) -> Error {
     Error::bad_request(message).with_code("BadRequest")
 }
 
@@ -167,7 +150,7 @@ impl Network {
     }
 
     /// The router, which nobody else changes until the transaction ends.
-    async fn router_locked(&self, write: &mut Write, id: &str) -> Result<Router> {
+    pub(crate) async fn router_locked(&self, write: &mut Write, id: &str) -> Result<Router> {
         if !store::update(&mut write.tx, "network_routers", id, write.now, Vec::new()).await? {
             return Err(not_found(id));
         }
@@ -260,141 +243,6 @@ impl Network {
         write.changed(Kind::Router, id);
         self.commit(write).await
     }
-
-    pub(crate) async fn interface_add(&self, caller: &Caller, id: &str, asked: InterfaceRequest) -> Result<Interface> {
-        self.router_for(caller, id, "add_router_interface").await?;
-        let found = match (&asked.subnet_id, &asked.port_id) {
-            (Some(subnet), None) => (Some(self.subnet_for(caller, subnet, "get_subnet").await?), None),
-            (None, Some(port)) => (None, Some(self.port_for(caller, port, "update_port").await?.0)),
-            _ => return Err(bad("Give either subnet_id or port_id of what the router is to be connected to.")),
-        };
-        let mut write = self.write().await?;
-        let router = self.router_locked(&mut write, id).await?;
-        let port = match found {
-            (Some(subnet), _) => self.interface_make(&mut write, &router, &subnet).await?,
-            (_, Some(port)) => self.interface_take(&mut write, &router, port).await?,
-            _ => return Err(bad("Give subnet_id or port_id.")),
-        };
-        write.changed(Kind::Router, id);
-        self.commit(write).await?;
-        let subnet_id = port.fixed_ips.first().map(|ip| ip.subnet_id.clone()).unwrap_or_default();
-        Ok(Interface { router, port, subnet_id })
-    }
-
-    async fn interface_make(&self, write: &mut Write, router: &Router, subnet: &Subnet) -> Result<Port> {
-        let Some(gateway) = subnet.gateway_ip else {
-            return Err(bad(format!(
-                "Subnet for router interface must have a gateway IP; set gateway_ip of {} or use a port.",
-                subnet.standard.id
-            )));
-        };
-        self.interface_check(write, router, std::slice::from_ref(subnet)).await?;
-        let networks = store::network::get(&mut write.tx, std::slice::from_ref(&subnet.network_id)).await?;
-        let Some(network) = networks.get(&subnet.network_id) else {
-            return Err(crate::network::not_found(&subnet.network_id));
-        };
-        let create = port::Create {
-            device_id: Some(router.standard.id.clone()),
-            device_owner: Some(ROUTER_INTERFACE.to_owned()),
-            fixed_ips: Some(vec![FixedIpRequest {
-                subnet_id: Some(subnet.standard.id.clone()),
-                ip_address: Some(gateway),
-            }]),
-            ..port::Create::default()
-        };
-        let draft = self.port_draft(write, create, network, &router.standard.project_id).await?;
-        let mut ports = self.ports_insert(write, vec![draft]).await?;
-        ports.pop().ok_or_else(|| not_found(&router.standard.id))
-    }
-
-    async fn interface_take(&self, write: &mut Write, router: &Router, port: Port) -> Result<Port> {
-        let id = port.standard.id.clone();
-        if !port.device_id.is_empty() {
-            return Err(conflict(
-                "PortInUse",
-                format!(
-                    "Unable to complete operation on port {id} for network {}. Port already has an attached device {}.",
-                    port.network_id, port.device_id
-                ),
-            ));
-        }
-        if port.fixed_ips.is_empty() {
-            return Err(bad("Cannot add interface: the port has no address; give it one first."));
-        }
-        let subnet_ids: Vec<String> = port.fixed_ips.iter().map(|ip| ip.subnet_id.clone()).collect();
-        let subnets: Vec<Subnet> = store::subnet::get(&mut write.tx, &subnet_ids).await?.into_values().collect();
-        self.interface_check(write, router, &subnets).await?;
-        if !store::server::adopt(&mut write.tx, &id, &router.standard.id, ROUTER_INTERFACE).await? {
-            return Err(conflict("PortInUse", format!("Port {id} was attached to something else at the same moment.")));
-        }
-        let port = Port { device_id: router.standard.id.clone(), device_owner: ROUTER_INTERFACE.to_owned(), ..port };
-        store::port::status_set(&mut write.tx, &[id], "ACTIVE").await?;
-        self.port_changed(write, &port);
-        Ok(port)
-    }
-
-    /// A router may not be connected twice to the same addresses.
-    async fn interface_check(&self, write: &mut Write, router: &Router, wanted: &[Subnet]) -> Result<()> {
-        let ports = store::port::of_devices(&mut write.tx, std::slice::from_ref(&router.standard.id)).await?;
-        let ids: Vec<String> = ports.iter().flat_map(|port| &port.fixed_ips).map(|ip| ip.subnet_id.clone()).collect();
-        for (id, connected) in store::subnet::get(&mut write.tx, &ids).await? {
-            for subnet in wanted {
-                if id == subnet.standard.id {
-                    return Err(bad(format!("Bad router request: Router already has a port on subnet {id}.")));
-                }
-                if overlap(connected.cidr, subnet.cidr) {
-                    return Err(bad(format!(
-                        "Bad router request: Cidr {} of subnet {} overlaps with cidr {} of subnet {id}.",
-                        subnet.cidr, subnet.standard.id, connected.cidr
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn interface_remove(
-        &self,
-        caller: &Caller,
-        id: &str,
-        asked: InterfaceRequest,
-    ) -> Result<Interface> {
-        self.router_for(caller, id, "remove_router_interface").await?;
-        let mut write = self.write().await?;
-        let router = self.router_locked(&mut write, id).await?;
-        let ports = store::port::of_devices(&mut write.tx, &[id.to_owned()]).await?;
-        let found = ports.into_iter().filter(|port| port.device_owner == ROUTER_INTERFACE).find(|port| {
-            let here = |subnet: &String| port.fixed_ips.iter().any(|ip| ip.subnet_id == *subnet);
-            asked.port_id.as_ref().is_none_or(|id| port.standard.id == *id) && asked.subnet_id.as_ref().is_none_or(here)
-        });
-        let port = match (&asked.subnet_id, &asked.port_id) {
-            (None, None) => return Err(bad("Give subnet_id or port_id of the interface.")),
-            (Some(subnet), _) => found.ok_or_else(|| {
-                let text = format!("Router {id} has no interface on subnet {subnet}");
-                Error::not_found(text).with_code("RouterInterfaceNotFoundForSubnet")
-            })?,
-            (None, Some(port)) => found.ok_or_else(|| {
-                let text = format!("Router {id} does not have an interface with id {port}");
-                Error::not_found(text).with_code("RouterInterfaceNotFound")
-            })?,
-        };
-        for fixed in &port.fixed_ips {
-            if store::floating_ip::through(&mut write.tx, id, &fixed.subnet_id).await?.is_some() {
-                return Err(conflict(
-                    "RouterInterfaceInUseByFloatingIP",
-                    format!(
-                        "Router interface for subnet {} on router {id} cannot be deleted, as it is required by one or more floating IPs; disassociate them first.",
-                        fixed.subnet_id
-                    ),
-                ));
-            }
-        }
-        let subnet_id = asked.subnet_id.or_else(|| port.fixed_ips.first().map(|ip| ip.subnet_id.clone()));
-        self.port_remove(&mut write, &port).await?;
-        write.changed(Kind::Router, id);
-        self.commit(write).await?;
-        Ok(Interface { router, port, subnet_id: subnet_id.unwrap_or_default() })
-    }
 }
 
 fn gateway_allowed(caller: &Caller, gateway: &GatewayRequest, project: &str, action: &str) -> Result<()> {
@@ -407,10 +255,6 @@ fn gateway_allowed(caller: &Caller, gateway: &GatewayRequest, project: &str, act
         caller.allow(&format!("{action}:external_gateway_info:external_fixed_ips"), &target)?;
     }
     Ok(())
-}
-
-fn overlap(one: IpNet, other: IpNet) -> bool {
-    one.contains(&other.network()) || other.contains(&one.network())
 }
 
 /// The address of a port in a subnet, for whoever needs one of the family.

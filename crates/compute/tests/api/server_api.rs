@@ -241,7 +241,8 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     order["server"]["user_data"] = json!("aGVsbG8=");
     order["server"]["metadata"] = json!({"role": "web"});
     order["server"]["config_drive"] = json!(true);
-    let made = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
+    order["server"]["personality"] = json!([{"path": "/etc/motd", "contents": "d2VsY29tZQ=="}]);
+    let made = fleet.ask_in(&fleet.member, "2.56", "POST /compute/v2.1/servers", order).await.expect(202);
     fleet.settle().await;
     let id = made["server"]["id"].as_str().unwrap().to_owned();
     let server = fleet.server(&format!("/compute/v2.1/servers/{id}")).await;
@@ -258,6 +259,9 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     assert_eq!(document["uuid"], json!(id));
     assert_eq!(document["meta"], json!({"role": "web"}));
     assert_eq!(document.get("admin_pass"), None);
+    assert_eq!(document["files"], json!([{"path": "/etc/motd", "content_path": "/content/0000"}]));
+    assert_eq!(get("/openstack/content/0000", &address, "shared").await.expect(200), json!("welcome"));
+    get("/openstack/content/0001", &address, "shared").await.expect(404);
     assert_eq!(get("/openstack/latest/user_data", &address, "shared").await.expect(200), json!("hello"));
     let network = get("/openstack/latest/network_data.json", &address, "shared").await.expect(200);
     assert_eq!(network["networks"][0]["type"], "ipv4_dhcp");

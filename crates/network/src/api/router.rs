@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::body::{self, Body, Common, List};
 use crate::Network;
 use crate::model::{Route, Router};
-use crate::router::{Interface, InterfaceRequest};
+use crate::router_interface::{Interface, InterfaceRequest};
 
 /// A router as users see it.
 #[derive(Serialize)]

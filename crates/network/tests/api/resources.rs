@@ -146,6 +146,46 @@ async fn no_routes_are_an_empty_list() {
 }
 
 #[tokio::test]
+async fn a_router_has_one_port_for_all_ipv6_subnets_of_a_network() {
+    for cloud in Cloud::on_each_engine().await {
+        let (network, subnet4) = cloud.subnet(&cloud.alice, "10.0.0.0/24").await;
+        let router = id(&cloud.make(&cloud.alice, "/routers", "router", json!({"name": "r"})).await);
+        let interface = async |what: &str, body: Value| {
+            let (status, answer) = cloud.call(&cloud.alice, "PUT", &format!("/routers/{router}/{what}"), body).await;
+            assert_eq!(status.as_u16(), 200, "{answer}");
+            answer
+        };
+        let mut added = vec![interface("add_router_interface", json!({"subnet_id": subnet4})).await];
+        for cidr in ["2001:db8:1::/64", "2001:db8:2::/64"] {
+            let fields = json!({"network_id": network, "ip_version": 6, "cidr": cidr, "ipv6_ra_mode": "slaac",
+                                "ipv6_address_mode": "slaac"});
+            let subnet = id(&cloud.make(&cloud.alice, "/subnets", "subnet", fields).await);
+            added.push(interface("add_router_interface", json!({"subnet_id": subnet})).await);
+            assert_eq!(added.last().unwrap()["subnet_id"], json!(subnet));
+        }
+        assert_ne!(added[0]["port_id"], added[1]["port_id"]);
+        assert_eq!(added[1]["port_id"], added[2]["port_id"]);
+        let place = format!("/ports/{}", added[1]["port_id"].as_str().unwrap());
+        let addresses = async || {
+            let fixed = cloud.get(&cloud.alice, &place).await["port"]["fixed_ips"].clone();
+            fixed.as_array().unwrap().iter().map(|ip| ip["ip_address"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(addresses().await, ["2001:db8:1::1", "2001:db8:2::1"]);
+
+        let port = cloud.make(&cloud.alice, "/ports", "port", json!({"network_id": network})).await;
+        let add = format!("/routers/{router}/add_router_interface");
+        let second = cloud.refused(&cloud.alice, "PUT", &add, json!({"port_id": port["id"]})).await;
+        assert_eq!(second, (400, "BadRequest".to_owned()));
+
+        let gone = interface("remove_router_interface", json!({"subnet_id": added[1]["subnet_id"]})).await;
+        assert_eq!((&gone["port_id"], &gone["subnet_id"]), (&added[1]["port_id"], &added[1]["subnet_id"]));
+        assert_eq!(addresses().await, ["2001:db8:2::1"]);
+        interface("remove_router_interface", json!({"subnet_id": added[2]["subnet_id"]})).await;
+        assert_eq!(cloud.call(&cloud.alice, "GET", &place, Value::Null).await.0, 404);
+    }
+}
+
+#[tokio::test]
 async fn security_groups_have_neutrons_rules() {
     for cloud in Cloud::on_each_engine().await {
         let groups = cloud.get(&cloud.alice, "/security-groups").await;
