@@ -52,7 +52,7 @@ impl Fleet {
     }
 
     /// When the node was heard of last.
-    fn seen_at(&self, node: &Node) -> Timestamp {
+    pub(crate) fn seen_at(&self, node: &Node) -> Timestamp {
         self.seen.get(&node.host).copied().unwrap_or(node.seen_at).max(node.seen_at)
     }
 }

@@ -1,6 +1,7 @@
 //! The nodes that servers run on, and the services there: made and kept up to date by the agents' reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use ::api::{Error, Result};
 use db::Json;
@@ -97,18 +98,23 @@ impl Compute {
     /// Takes in a node's report: registers the node or notes what changed, and that it is alive.
     pub async fn node_report(&self, report: &NodeReport) -> Result<ReportAnswer> {
         let now = self.runtime().clock.now();
-        let known = store::node_of_host(self.db(), &report.host).await?;
-        let reported = self.node_reported(report, known.as_ref(), now);
-        let changed = known.as_ref().is_none_or(|known| differs(known, &reported));
-        let mut tx = self.db().begin().await?;
-        if changed {
-            store::node_upsert(&mut tx, &reported, now).await?;
+        let fleet = self.fleet().await?;
+        let known = fleet.of_host(&report.host).map(|known| &known.node);
+        let reported = self.node_reported(report, known, now);
+        let changed = known.is_none_or(|known| differs(known, &reported));
+        let silent = known.map_or(Duration::MAX, |node| now.duration_since(fleet.seen_at(node)).unsigned_abs());
+        // Most nodes are as they were a moment ago: then nothing is written.
+        if changed || silent >= self.options().service_down_after / 4 {
+            let mut tx = self.db().begin().await?;
+            if changed {
+                store::node_upsert(&mut tx, &reported, now).await?;
+            }
+            store::service_seen(&mut tx, &reported.service_id, &report.host, AGENT, now).await?;
+            if changed {
+                fleet::node_changed(&mut tx, &report.host).await?;
+            }
+            tx.commit().await?;
         }
-        store::service_seen(&mut tx, &reported.service_id, &report.host, AGENT, now).await?;
-        if changed {
-            fleet::node_changed(&mut tx, &report.host).await?;
-        }
-        tx.commit().await?;
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
         }

@@ -32,6 +32,9 @@ async fn a_report_again_changes_only_what_is_new() {
     let mut again = report("one");
     again.uptime_seconds += 10;
     cloud.compute.node_report(&again).await.unwrap();
+    assert_eq!(cloud.compute.nodes().await.unwrap(), before, "that it is alive was written a moment ago");
+    cloud.later(10);
+    cloud.compute.node_report(&again).await.unwrap();
     let mut after = cloud.compute.nodes().await.unwrap();
     assert_eq!(after[0].seen_at, cloud.now());
     after[0].seen_at = before[0].seen_at;
