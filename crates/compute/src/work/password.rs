@@ -1,10 +1,13 @@
 //! Changing a password inside the guest.
 
+use std::time::Duration;
+
 use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
-use protocol::Call;
+use protocol::{Call, Problem};
 use serde::{Deserialize, Serialize};
 
+use super::agent::Trouble;
 use super::steps::{Before, Begin, OnServer, change};
 use crate::Compute;
 use crate::store::servers::Change;
@@ -37,6 +40,10 @@ impl Operation for ServerPassword {
     }
 }
 
+/// How often and how far apart the guest is asked: one that was just started has its agent in a moment.
+const TRIES: i64 = 20;
+const PAUSE: Duration = Duration::from_secs(2);
+
 struct Set;
 
 #[async_trait]
@@ -47,9 +54,16 @@ impl Step<ServerPassword> for Set {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerPassword, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let password = operation.password.clone();
-        let call = Call::ServerPassword { server_id: server.id.clone(), user: None, password };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        let (user, password) = (server.image.0.properties.get("os_admin_user").cloned(), operation.password.clone());
+        let call = Call::ServerPassword { server_id: server.id.clone(), user, password };
+        to.host = Some(server.host.clone());
+        match compute.ask_for(&server.id, &server.host, &call).await {
+            Ok(_) => Ok(()),
+            Err(trouble @ (Trouble::Away(_) | Trouble::Problem(Problem::Temporary(_)))) if to.attempts < TRIES => {
+                Err(Failure::Wait { reason: trouble.to_string(), after: PAUSE })
+            }
+            Err(trouble) => Err(Failure::Fatal(trouble.to_string())),
+        }
     }
 
     async fn undo(&self, _: &Compute, operation: &mut ServerPassword, _: &mut Progress) -> Result<(), Failure> {

@@ -46,6 +46,8 @@ pub struct Node {
     pub taps: Mutex<BTreeSet<String>>,
     pub calls: Mutex<Vec<String>>,
     pub config_drives: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Whose passwords were set.
+    pub passwords: Mutex<Vec<(Option<String>, String)>>,
     /// The call that fails, and how.
     pub fail: Mutex<Option<(&'static str, Problem)>>,
     /// The call that waits until it is let go.
@@ -83,6 +85,7 @@ impl Node {
                 self.disks.lock().unwrap().remove(&server_id);
                 self.taps.lock().unwrap().retain(|tap| !taps.contains(tap));
             }
+            Call::ServerPassword { user, password, .. } => self.passwords.lock().unwrap().push((user, password)),
             Call::ConsoleOutput { lines, .. } => return Said::ConsoleOutput(format!("the last {lines:?} lines")),
             Call::ConsoleAddress { .. } => return Said::ConsoleAddress(self.console.lock().unwrap().clone()),
             Call::ServerDiagnostics { .. } => return Said::Diagnostics(Box::default()),

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
+use protocol::Problem;
 use serde_json::{Value, json};
 
 use crate::fleet::{Fleet, Setup};
@@ -273,4 +274,26 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     let drive = fleet.node.config_drives.lock().unwrap()[&id].clone();
     assert!(drive.contains(&"openstack/latest/meta_data.json".to_owned()), "{drive:?}");
     assert!(drive.contains(&"ec2/latest/meta-data.json".to_owned()), "{drive:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_waits_for_the_guest_agent_and_is_that_of_the_user_whom_the_image_names() {
+    let fleet = Fleet::new().await;
+    let patch = json!([{"op": "add", "path": "/os_admin_user", "value": "cirros"}]);
+    let request = Request::patch(format!("/image/v2/images/{}", fleet.image_id))
+        .header("x-auth-token", &fleet.admin.token)
+        .header("content-type", "application/openstack-images-v2.1-json-patch");
+    fleet.send(request.body(Body::from(patch.to_string())).unwrap()).await.expect(200);
+    let path = fleet.created(&fleet.member).await;
+    *fleet.node.fail.lock().unwrap() = Some(("password", Problem::Temporary("it has only just been started".into())));
+    let body = json!({"changePassword": {"adminPass": "new"}});
+    fleet.ask(&fleet.member, &format!("POST {path}/action"), body).await.expect(202);
+    let asked = || fleet.node.calls.lock().unwrap().iter().filter(|call| *call == "password").count();
+    while asked() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    *fleet.node.fail.lock().unwrap() = None;
+    fleet.settle().await;
+    assert_eq!(*fleet.node.passwords.lock().unwrap(), [(Some("cirros".to_owned()), "new".to_owned())]);
+    assert_eq!((asked(), &fleet.server(&path).await["OS-EXT-STS:task_state"]), (2, &Value::Null));
 }

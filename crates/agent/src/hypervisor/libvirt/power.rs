@@ -77,14 +77,15 @@ pub(super) fn password(domain: &Domain, user: Option<&str>, password: &str) -> R
 
 /// What is wrong where the guest agent does not do as told.
 pub(super) fn agent_problem(error: &Error) -> Problem {
+    let silent = |wanted: &str| format!("the guest agent does not answer ({}): {wanted}", error.message());
     match error.code() {
-        Enum::Known(
-            ErrorNumber::AgentUnresponsive | ErrorNumber::ArgumentUnsupported | ErrorNumber::ConfigUnsupported,
-        ) => Problem::Permanent(format!(
-            "the guest agent does not answer ({}): the image needs the property hw_qemu_guest_agent=yes, and \
-             qemu-guest-agent must run in the guest",
-            error.message()
-        )),
+        // It may be that the guest has only just been started.
+        Enum::Known(ErrorNumber::AgentUnresponsive) => {
+            Problem::Temporary(silent("qemu-guest-agent must run in the guest"))
+        }
+        Enum::Known(ErrorNumber::ArgumentUnsupported | ErrorNumber::ConfigUnsupported) => {
+            Problem::Permanent(silent("the image needs the property hw_qemu_guest_agent=yes"))
+        }
         _ => problem("the guest agent does not do as told", error),
     }
 }
