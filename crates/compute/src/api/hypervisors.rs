@@ -133,13 +133,12 @@ async fn asked(compute: &Compute, query: &Query, version: Microversion) -> Resul
 
 /// Adds to each node its servers. `always` shows an empty list too.
 async fn with_servers(compute: &Compute, nodes: &[Node], shown: &mut [Value], always: bool) -> Result<()> {
-    let servers = compute.servers_of_nodes(nodes).await?;
+    let mut by_host: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for server in compute.servers_of_nodes(nodes).await? {
+        by_host.entry(server.host).or_default().push(json!({"uuid": server.id, "name": server.name}));
+    }
     for (view, node) in shown.iter_mut().zip(nodes) {
-        let here: Vec<Value> = servers
-            .iter()
-            .filter(|server| server.host == node.host)
-            .map(|server| json!({"uuid": server.id, "name": server.name}))
-            .collect();
+        let here = by_host.remove(&node.host).unwrap_or_default();
         if always || !here.is_empty() {
             view["servers"] = json!(here);
         }
