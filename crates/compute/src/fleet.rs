@@ -1,11 +1,12 @@
 //! All nodes in memory: a copy of the tables that is brought up to date, by what changed since, before each use. So
 //! choosing a node costs the same however many there are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use ::api::Result;
 use jiff::{SignedDuration, Timestamp};
+use rpds::HashTrieMapSync;
 use serde_json::Value;
 
 use crate::Compute;
@@ -25,15 +26,16 @@ pub(crate) struct Known {
     pub(crate) numa: Option<Numa>,
 }
 
-/// The nodes as of a revision.
+/// The nodes as of a revision. Who holds it keeps what it was; the maps share what did not change with those that follow, so
+/// that one node's change costs the same however many there are.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     revision: store::Revision,
-    nodes: HashMap<String, Arc<Known>>,
+    nodes: HashTrieMapSync<String, Arc<Known>>,
     /// The ids of the nodes, by host.
-    ids: HashMap<String, String>,
+    ids: HashTrieMapSync<String, String>,
     /// When each node was heard of last.
-    seen: HashMap<String, Timestamp>,
+    seen: HashTrieMapSync<String, Timestamp>,
     /// When that was looked up.
     seen_read: Timestamp,
 }
@@ -84,17 +86,17 @@ impl Compute {
         // Others may have brought it further meanwhile; what they read is newer than this.
         if fleet.revision < revision {
             if whole {
-                fleet.nodes.clear();
-                fleet.ids.clear();
+                fleet.nodes = HashTrieMapSync::default();
+                fleet.ids = HashTrieMapSync::default();
             }
             for node in nodes {
-                fleet.ids.insert(node.host.clone(), node.id.clone());
-                fleet.nodes.insert(node.id.clone(), Arc::new(known_of(node)));
+                fleet.ids.insert_mut(node.host.clone(), node.id.clone());
+                fleet.nodes.insert_mut(node.id.clone(), Arc::new(known_of(node)));
             }
             fleet.revision = revision;
         }
         for store::Seen { host, seen_at } in seen {
-            fleet.seen.insert(host, seen_at);
+            fleet.seen.insert_mut(host, seen_at);
         }
         if stale {
             fleet.seen_read = now;

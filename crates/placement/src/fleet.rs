@@ -1,10 +1,11 @@
 //! All providers in memory: a copy of the tables that is brought up to date, by what changed since, before each use.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use ::api::Result;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use serde::Serialize;
 
 use crate::store::change::{self, Changes};
@@ -60,12 +61,12 @@ impl Summary {
 /// The providers of one tree, the root first.
 pub(crate) type Tree = Vec<Arc<Summary>>;
 
-/// All providers as of a count.
+/// All providers as of a count. The maps share what did not change with those before, which others may hold.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fleet {
     count: i64,
-    trees: BTreeMap<String, Tree>,
-    roots: HashMap<String, String>,
+    trees: RedBlackTreeMapSync<String, Tree>,
+    roots: HashTrieMapSync<String, String>,
     sharing: BTreeMap<String, Arc<Summary>>,
 }
 
@@ -139,10 +140,11 @@ impl Fleet {
             Some(place) => *place = Arc::clone(&summary),
             None => {
                 self.remove(id);
-                self.roots.insert(id.clone(), root_id.clone());
-                let tree = self.trees.entry(root_id.clone()).or_default();
+                self.roots.insert_mut(id.clone(), root_id.clone());
+                let mut tree = self.tree(root_id).to_vec();
                 let place = if id == root_id { 0 } else { tree.len() };
                 tree.insert(place, Arc::clone(&summary));
+                self.trees.insert_mut(root_id.clone(), tree);
             }
         }
         if summary.is_sharing() {
@@ -154,11 +156,12 @@ impl Fleet {
 
     fn remove(&mut self, id: &str) {
         self.sharing.remove(id);
-        let Some(root_id) = self.roots.remove(id) else { return };
+        let Some(root_id) = self.roots.get(id).cloned() else { return };
+        self.roots.remove_mut(id);
         if let Some(tree) = self.trees.get_mut(&root_id) {
             tree.retain(|one| one.provider.id != id);
             if tree.is_empty() {
-                self.trees.remove(&root_id);
+                self.trees.remove_mut(&root_id);
             }
         }
     }
