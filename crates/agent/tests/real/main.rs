@@ -171,14 +171,14 @@ async fn lives(services: &Services, runtime: &Runtime, drivers: &Drivers, image:
     UnixStream::connect(&screen).await.unwrap().read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"RFB ");
     let screen = hypervisor.console_address(&id, ConsoleKind::Spice).await.unwrap();
-    let mut screen = UnixStream::connect(&screen).await.unwrap();
+    let mut spice = UnixStream::connect(&screen).await.unwrap();
     // A client links up to the main channel: version 2.2, 18 bytes that say so, no capabilities.
     let mut link = b"REDQ".to_vec();
     link.extend([2_u32, 2, 18, 0].into_iter().flat_map(u32::to_le_bytes));
     link.extend([1, 0]);
     link.extend([0_u32, 0, 18].into_iter().flat_map(u32::to_le_bytes));
-    screen.write_all(&link).await.unwrap();
-    screen.read_exact(&mut greeting).await.unwrap();
+    spice.write_all(&link).await.unwrap();
+    spice.read_exact(&mut greeting).await.unwrap();
     assert_eq!(&greeting, b"REDQ");
     life::running(drivers, services.layout().dir(), &server).await;
     hypervisor.server_reboot(&server, RebootKind::Soft).await.unwrap();
