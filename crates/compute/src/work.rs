@@ -10,6 +10,7 @@ pub(crate) mod power;
 pub(crate) mod rebuild;
 pub(crate) mod rescue;
 pub(crate) mod resize;
+mod services;
 pub(crate) mod shelve;
 pub(crate) mod snapshot;
 pub(crate) mod steps;

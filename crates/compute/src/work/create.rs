@@ -191,14 +191,7 @@ impl Step<ServerCreate> for Networks {
         if operation.shelved.is_some() {
             return Ok(());
         }
-        compute
-            .0
-            .deps
-            .network
-            .server_ports_delete(&operation.server_id)
-            .traced("network", "delete ports")
-            .await
-            .map_err(retry)
+        compute.ports_delete(&operation.server_id).await.map_err(retry)
     }
 }
 
@@ -298,27 +291,13 @@ impl Step<ServerCreate> for Plug {
     async fn run(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         let host = operation.host()?;
         task_set(compute, &operation.server_id, "spawning").await?;
-        compute
-            .0
-            .deps
-            .network
-            .server_ports_bind(&operation.server_id, &host)
-            .traced("network", "bind ports")
-            .await
-            .map_err(failure)?;
+        compute.ports_bind(&operation.server_id, &host).await.map_err(failure)?;
         ask(compute, operation, to, |server| Call::PortsPlug { server }).await
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         sweep(compute, operation, to).await?;
-        compute
-            .0
-            .deps
-            .network
-            .server_ports_unbind(&operation.server_id)
-            .traced("network", "unbind ports")
-            .await
-            .map_err(retry)
+        compute.ports_unbind(&operation.server_id).await.map_err(retry)
     }
 }
 

@@ -3,7 +3,6 @@
 use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use trace::Traced as _;
 
 use super::retry;
 use crate::{Compute, quota, store};
@@ -56,14 +55,7 @@ impl Step<ServerDelete> for Ports {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerDelete, _: &mut Progress) -> Result<(), Failure> {
-        compute
-            .0
-            .deps
-            .network
-            .server_ports_delete(&operation.server_id)
-            .traced("network", "delete ports")
-            .await
-            .map_err(retry)
+        compute.ports_delete(&operation.server_id).await.map_err(retry)
     }
 }
 
@@ -77,14 +69,7 @@ impl Step<ServerDelete> for Allocation {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerDelete, _: &mut Progress) -> Result<(), Failure> {
-        compute
-            .0
-            .deps
-            .placement
-            .allocations_release(&operation.server_id)
-            .traced("placement", "release")
-            .await
-            .map_err(retry)
+        compute.allocation_release(&operation.server_id).await.map_err(retry)
     }
 }
 
@@ -102,14 +87,7 @@ impl Step<ServerDelete> for Forget {
             return Ok(());
         };
         if !server.shelved_image_id.is_empty() {
-            compute
-                .0
-                .deps
-                .image
-                .image_discard(&server.shelved_image_id)
-                .traced("image", "discard")
-                .await
-                .map_err(retry)?;
+            compute.image_discard(&server.shelved_image_id).await.map_err(retry)?;
         }
         let mut tx = compute.db().begin().await?;
         if store::servers::server_bury(&mut tx, &server.id, compute.runtime().clock.now()).await? {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use ::work::{Failure, Progress, Step};
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use trace::Traced as _;
 
 use super::create::{ServerCreate, task_set};
 use super::{failure, retry};
@@ -27,14 +26,7 @@ impl Step<ServerCreate> for Place {
     async fn run(&self, compute: &Compute, operation: &mut ServerCreate, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
         // A process that died here may have claimed a node that nobody remembers.
-        compute
-            .0
-            .deps
-            .placement
-            .allocations_release(&server.id)
-            .traced("placement", "release")
-            .await
-            .map_err(failure)?;
+        compute.allocation_release(&server.id).await.map_err(failure)?;
         task_set(compute, &server.id, "scheduling").await?;
         let age = compute.runtime().clock.now().duration_since(server.created_at);
         if age < FIRST_NODE && !compute.has_nodes().await.map_err(failure)? {
@@ -60,14 +52,7 @@ impl Step<ServerCreate> for Place {
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerCreate, _: &mut Progress) -> Result<(), Failure> {
-        compute
-            .0
-            .deps
-            .placement
-            .allocations_release(&operation.server_id)
-            .traced("placement", "release")
-            .await
-            .map_err(retry)?;
+        compute.allocation_release(&operation.server_id).await.map_err(retry)?;
         let mut tx = compute.db().begin().await?;
         let now = compute.runtime().clock.now();
         store::servers::host_set(&mut tx, &operation.server_id, "", "", now).await?;

@@ -5,7 +5,6 @@ use async_trait::async_trait;
 use jiff::{Timestamp, ToSpan as _};
 use protocol::PowerState;
 use serde::{Deserialize, Serialize};
-use trace::Traced as _;
 
 use super::retry;
 use super::snapshot::{Upload, Uploads};
@@ -62,7 +61,7 @@ impl OnServer for ServerShelve {
 
     /// There is no such image then.
     async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
-        compute.0.deps.image.image_discard(&self.image_id).traced("image", "discard").await.map_err(retry)
+        compute.image_discard(&self.image_id).await.map_err(retry)
     }
 }
 
@@ -132,22 +131,8 @@ impl Step<ServerOffload> for Sweep {
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerOffload, _: &mut Progress) -> Result<(), Failure> {
         if operation.swept {
-            compute
-                .0
-                .deps
-                .network
-                .server_ports_unbind(&operation.server_id)
-                .traced("network", "unbind ports")
-                .await
-                .map_err(retry)?;
-            compute
-                .0
-                .deps
-                .placement
-                .allocations_release(&operation.server_id)
-                .traced("placement", "release")
-                .await
-                .map_err(retry)?;
+            compute.ports_unbind(&operation.server_id).await.map_err(retry)?;
+            compute.allocation_release(&operation.server_id).await.map_err(retry)?;
             return offloaded(compute, &operation.server_id).await;
         }
         let change = Change { task_state: Some(""), ..Change::default() };
@@ -165,14 +150,7 @@ impl Step<ServerOffload> for Unbind {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerOffload, _: &mut Progress) -> Result<(), Failure> {
-        compute
-            .0
-            .deps
-            .network
-            .server_ports_unbind(&operation.server_id)
-            .traced("network", "unbind ports")
-            .await
-            .map_err(retry)
+        compute.ports_unbind(&operation.server_id).await.map_err(retry)
     }
 }
 
@@ -186,14 +164,7 @@ impl Step<ServerOffload> for Allocation {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerOffload, _: &mut Progress) -> Result<(), Failure> {
-        compute
-            .0
-            .deps
-            .placement
-            .allocations_release(&operation.server_id)
-            .traced("placement", "release")
-            .await
-            .map_err(retry)
+        compute.allocation_release(&operation.server_id).await.map_err(retry)
     }
 }
 
@@ -336,7 +307,7 @@ impl Step<ShelvedImageDiscard> for Discard {
         if server.is_some_and(|server| server.shelved_image_id == operation.image_id) {
             return Ok(());
         }
-        compute.0.deps.image.image_discard(&operation.image_id).traced("image", "discard").await.map_err(retry)
+        compute.image_discard(&operation.image_id).await.map_err(retry)
     }
 
     /// A server that is to go needs no image either.

@@ -41,7 +41,7 @@ impl OnServer for ServerSnapshot {
 
     /// There is no such image then.
     async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
-        compute.0.deps.image.image_discard(&self.image_id).traced("image", "discard").await.map_err(retry)
+        compute.image_discard(&self.image_id).await.map_err(retry)
     }
 }
 
