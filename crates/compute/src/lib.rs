@@ -63,6 +63,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
     Migration { service: "compute", version: 6, sql: include_str!("../migrations/0006_life_cycle.sql") },
     Migration { service: "compute", version: 7, sql: include_str!("../migrations/0007_dedicated_cpus.sql") },
+    Migration { service: "compute", version: 8, sql: include_str!("../migrations/0008_state_since.sql") },
 ];
 
 /// The newest microversion served.
@@ -76,8 +77,6 @@ pub struct Compute(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) deps: Deps,
     pub(crate) options: Options,
-    /// Changes when servers that may be being made are to go.
-    pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
     /// The aggregates as they were last read.
     pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
     /// The nodes as they were last read.
@@ -159,7 +158,6 @@ impl Compute {
         Self(Arc::new(Inner {
             deps,
             options,
-            cancelled: tokio::sync::watch::Sender::new(0),
             aggregates: Mutex::default(),
             fleet: Mutex::default(),
         }))
