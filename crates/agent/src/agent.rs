@@ -145,8 +145,7 @@ impl Agent {
         else {
             return;
         };
-        if let Err(problem) = self.0.drivers.hypervisor.server_stop(id, Duration::ZERO).await
-        {
+        if let Err(problem) = self.0.drivers.hypervisor.server_stop(id, Duration::ZERO).await {
             tracing::debug!(server = id, %problem, "a domain that may hang could not be switched off first");
         }
     }

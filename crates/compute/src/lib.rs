@@ -10,6 +10,7 @@ mod aggregates;
 mod api;
 mod config;
 mod consoles;
+mod demand;
 mod events;
 mod extra_specs;
 mod fleet;
@@ -155,12 +156,7 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner {
-            deps,
-            options,
-            aggregates: Mutex::default(),
-            fleet: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { deps, options, aggregates: Mutex::default(), fleet: Mutex::default() }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

@@ -180,23 +180,23 @@ pub(crate) async fn operation_save(
     not_before: Timestamp,
     until: Timestamp,
 ) -> Result<Option<bool>> {
-        sql("UPDATE operations SET phase = $3, step = $4, undo_to = $5, resume = $6, data = $7, failure = $8, \
+    sql("UPDATE operations SET phase = $3, step = $4, undo_to = $5, resume = $6, data = $7, failure = $8, \
          attempts = $9, not_before = $10, lease_until = $11, updated_at = $12 WHERE id = $1 AND owner = $2 \
          RETURNING cancelled")
-        .bind(&record.id)
-        .bind(owner)
-        .bind(&record.phase)
-        .bind(record.step)
-        .bind(record.undo_to)
-        .bind(record.resume)
-        .bind(&record.data)
-        .bind(record.failure.clone())
-        .bind(record.attempts)
-        .bind(not_before)
-        .bind(until)
-        .bind(record.updated_at)
-        .optional(tx)
-        .await
+    .bind(&record.id)
+    .bind(owner)
+    .bind(&record.phase)
+    .bind(record.step)
+    .bind(record.undo_to)
+    .bind(record.resume)
+    .bind(&record.data)
+    .bind(record.failure.clone())
+    .bind(record.attempts)
+    .bind(not_before)
+    .bind(until)
+    .bind(record.updated_at)
+    .optional(tx)
+    .await
 }
 
 /// Whether someone asked to undo the operation.

@@ -339,6 +339,12 @@ pub(crate) async fn servers_of_host(db: &Db, host: &str) -> Result<Vec<Placed>> 
     .await
 }
 
+/// Whether any server is on a node.
+pub(crate) async fn are_on(on: impl Into<On<'_>>, host: &str) -> Result<bool> {
+    let first = sql("SELECT id FROM servers WHERE deleted_at IS NULL AND host = $1 LIMIT 1").bind(host);
+    Ok(first.optional::<String>(on).await?.is_some())
+}
+
 db::row! {
     /// A server and the node that it is on.
     #[derive(Debug, Clone)]
