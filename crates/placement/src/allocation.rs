@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::api::{Error, Kind, Result};
 use db::Tx;
 
-use crate::store::allocation::{Consumer, ProjectUse};
+use crate::store::allocation::{Consumer, Holding, ProjectUse};
 use crate::write::Write;
-use crate::{Placement, error, store};
+use crate::{Placement, error, inventory, store};
 
 /// The type of consumers whose type nobody said.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -26,6 +26,27 @@ pub struct Claim {
     pub consumer_type: Option<String>,
     /// All that it holds; what it held before and is not named here is given back.
     pub allocations: Allocations,
+}
+
+impl Claim {
+    /// Whether the known consumer is already of that project, user and type.
+    fn owner_stays(&self, known: &Consumer) -> bool {
+        let now = self.consumer(known);
+        (now.project_id, now.user_id, now.consumer_type)
+            == (known.project_id.clone(), known.user_id.clone(), known.consumer_type.clone())
+    }
+
+    /// What a known consumer becomes.
+    fn consumer(&self, known: &Consumer) -> Consumer {
+        let or_known = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+        Consumer {
+            id: known.id.clone(),
+            generation: known.generation + 1,
+            project_id: or_known(&self.project_id, &known.project_id),
+            user_id: or_known(&self.user_id, &known.user_id),
+            consumer_type: self.consumer_type.as_ref().unwrap_or(&known.consumer_type).clone(),
+        }
+    }
 }
 
 /// What the writer of a consumer believes about its generation.
@@ -63,7 +84,9 @@ impl Move<'_> {
             if before == after || (after < before) != giving_back {
                 continue;
             }
-            if !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
+            // No inventory gives more at once than this, and the database could not add it up.
+            let too_much = after > inventory::MOST;
+            if too_much || !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
                 return Ok(Some((provider_id, class)));
             }
             store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
@@ -153,7 +176,7 @@ impl Placement {
         Ok(store::provider::generations(&self.0.db, ids).await?)
     }
 
-    pub(crate) async fn provider_allocations(&self, id: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>> {
+    pub(crate) async fn provider_allocations(&self, id: &str) -> Result<Vec<Holding>> {
         Ok(store::allocation::of_provider(&self.0.db, id).await?)
     }
 
@@ -224,7 +247,9 @@ impl Placement {
             return Err(error::concurrent(&format!("Consumer {}", claim.consumer_id)));
         }
         let old = store::allocation::of_consumer(&mut write.tx, &claim.consumer_id).await?;
-        let unchanged = generation == Generation::Any && old == claim.allocations;
+        let unchanged = generation == Generation::Any
+            && old == claim.allocations
+            && known.as_ref().is_none_or(|known| claim.owner_stays(known));
         if unchanged || (known.is_none() && claim.allocations.is_empty()) {
             return Ok(None);
         }
@@ -233,26 +258,15 @@ impl Placement {
     }
 
     async fn consumer_write(&self, tx: &mut Tx, claim: &Claim, known: Option<&Consumer>) -> Result<()> {
-        let asked_type = claim.consumer_type.as_deref();
         let written = match known {
-            Some(known) => {
-                let or_known = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
-                let consumer = Consumer {
-                    id: known.id.clone(),
-                    generation: known.generation + 1,
-                    project_id: or_known(&claim.project_id, &known.project_id),
-                    user_id: or_known(&claim.user_id, &known.user_id),
-                    consumer_type: asked_type.unwrap_or(&known.consumer_type).to_owned(),
-                };
-                store::allocation::consumer_update(tx, &consumer, known.generation).await?
-            }
+            Some(known) => store::allocation::consumer_update(tx, &claim.consumer(known), known.generation).await?,
             None => {
                 let consumer = Consumer {
                     id: claim.consumer_id.clone(),
                     generation: 1,
                     project_id: claim.project_id.clone(),
                     user_id: claim.user_id.clone(),
-                    consumer_type: asked_type.unwrap_or(UNKNOWN).to_owned(),
+                    consumer_type: claim.consumer_type.as_deref().unwrap_or(UNKNOWN).to_owned(),
                 };
                 store::allocation::consumer_insert(tx, &consumer).await?
             }

@@ -106,12 +106,18 @@ impl Placement {
 
     /// 400 for classes and traits that do not exist.
     pub(crate) async fn demand_check(&self, request: &CandidateRequest) -> Result<()> {
+        self.names_check(request.groups.values()).await?;
+        let roots = request.root_required.iter().chain(&request.root_forbidden);
+        self.traits_check(roots.map(String::as_str)).await
+    }
+
+    /// The same for what groups name.
+    pub(crate) async fn names_check(&self, groups: impl Iterator<Item = &Group>) -> Result<()> {
         let (mut classes, mut traits) = (Vec::new(), Vec::new());
-        for group in request.groups.values() {
+        for group in groups {
             classes.extend(group.resources.keys().map(String::as_str));
             traits.extend(group.required.iter().flatten().chain(&group.forbidden).map(String::as_str));
         }
-        traits.extend(request.root_required.iter().chain(&request.root_forbidden).map(String::as_str));
         self.classes_check(classes.into_iter()).await?;
         self.traits_check(traits.into_iter()).await
     }

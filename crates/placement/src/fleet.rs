@@ -32,7 +32,7 @@ pub struct Stock {
 impl Stock {
     /// Whether it can give that much now.
     pub fn can_give(&self, amount: i64) -> bool {
-        self.used + amount <= self.capacity
+        amount <= self.capacity - self.used
             && (self.min_unit..=self.max_unit).contains(&amount)
             && amount % self.step_size == 0
     }

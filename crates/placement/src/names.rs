@@ -1,5 +1,7 @@
 //! Traits and resource classes.
 
+use std::collections::BTreeSet;
+
 use ::api::{Error, Result};
 
 use crate::store::names::Kind;
@@ -34,7 +36,7 @@ impl Placement {
         Ok((generation, found.unwrap_or_default()))
     }
 
-    /// Makes a provider's traits these, all of which must exist.
+    /// Makes a provider's traits these, all of which must exist. The generation stays when nothing changes.
     pub(crate) async fn traits_replace(
         &self,
         provider_id: &str,
@@ -43,6 +45,14 @@ impl Placement {
     ) -> Result<(i64, Vec<String>)> {
         self.traits_check(traits.iter().map(String::as_str)).await?;
         let mut write = self.write().await?;
+        let provider = store::provider::get(&mut write.tx, provider_id).await?;
+        let provider = provider.ok_or_else(|| error::provider_missing(provider_id))?;
+        let mut held = store::names::traits_of(&mut write.tx, &[provider_id.to_owned()]).await?;
+        let is: BTreeSet<String> = held.remove(provider_id).unwrap_or_default().into_iter().collect();
+        let expected = generation.is_none_or(|generation| generation == provider.generation);
+        if expected && is == traits.iter().cloned().collect() {
+            return Ok((provider.generation, is.into_iter().collect()));
+        }
         self.provider_advance(&mut write, provider_id, generation).await?;
         store::names::traits_replace(&mut write.tx, provider_id, traits).await?;
         write.commit().await?;

@@ -1,4 +1,6 @@
-use ::api::{Json, Microversion, Result};
+use std::collections::BTreeSet;
+
+use ::api::{Error, Json, Microversion, Result};
 use axum::extract::{Path, State};
 use identity::Caller;
 use policy::Target;
@@ -10,10 +12,21 @@ use crate::Placement;
 
 /// Before 1.19 a plain list, from then on with the generation.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "the body must be a list of uuids before microversion 1.19; from then on an object with \
+                 aggregates and resource_provider_generation"
+)]
 pub(super) enum AggregatesBody {
     Plain(Vec<String>),
-    Checked { resource_provider_generation: i64, aggregates: Vec<String> },
+    Checked(Checked),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checked {
+    resource_provider_generation: i64,
+    aggregates: Vec<String>,
 }
 
 fn view(version: Microversion, (generation, aggregates): (i64, Vec<String>)) -> Json<Value> {
@@ -47,16 +60,17 @@ pub(super) async fn aggregates_replace(
     let checked = version >= Microversion(1, 19);
     let (generation, aggregates) = match body {
         AggregatesBody::Plain(aggregates) if !checked => (None, aggregates),
-        AggregatesBody::Checked { resource_provider_generation, aggregates } if checked => {
-            (Some(resource_provider_generation), aggregates)
-        }
+        AggregatesBody::Checked(body) if checked => (Some(body.resource_provider_generation), body.aggregates),
         _ => {
-            return Err(::api::Error::bad_request(
+            return Err(Error::bad_request(
                 "Send a list of uuids before microversion 1.19; from then on an object with aggregates and \
                  resource_provider_generation.",
             ));
         }
     };
     aggregates.iter().try_for_each(|id| uuid_check(id))?;
+    if aggregates.iter().collect::<BTreeSet<_>>().len() < aggregates.len() {
+        return Err(Error::bad_request("An aggregate stands in the list twice; leave it out once."));
+    }
     Ok(view(version, placement.aggregates_set(&id, generation, &aggregates).await?))
 }

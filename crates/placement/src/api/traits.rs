@@ -7,7 +7,8 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::since;
+use super::headers::modified;
+use super::{demand, since};
 use crate::Placement;
 use crate::store::names::Kind;
 
@@ -26,7 +27,14 @@ pub(super) async fn trait_list(
 ) -> Result<Json<Value>> {
     since(version, 6)?;
     caller.allow("placement:traits:list", &Target::new())?;
-    let mut traits = placement.trait_list(query.flag("associated")?).await?;
+    demand::known(&query, version, &[("name", 6), ("associated", 6)], false)?;
+    let associated = match query.get("associated").map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Error::bad_request("The query parameter associated only accepts true or false.")),
+    };
+    let mut traits = placement.trait_list(associated).await?;
     if let Some(name) = query.get("name") {
         if let Some(names) = name.strip_prefix("in:") {
             traits.retain(|known| names.split(',').any(|name| name == known));
@@ -65,7 +73,8 @@ pub(super) async fn trait_create(
     caller.allow("placement:traits:update", &Target::new())?;
     let new = placement.name_ensure(Kind::Trait, &name).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-    Ok((status, [(header::LOCATION, links.to(&format!("/traits/{name}")))]).into_response())
+    let location = [(header::LOCATION, links.to(&format!("/traits/{name}")))];
+    Ok((status, location, modified(placement.now())).into_response())
 }
 
 pub(super) async fn trait_delete(

@@ -7,3 +7,4 @@ mod cloud;
 mod postgres;
 mod providers;
 mod reshape;
+mod strict;
