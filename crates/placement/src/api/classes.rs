@@ -1,5 +1,5 @@
 use ::api::{Error, Json, Links, Microversion, Result};
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use identity::Caller;
@@ -63,17 +63,21 @@ pub(super) async fn class_show(
     }
 }
 
+/// Before 1.7 this renames a class; from then on it makes sure that there is one.
 pub(super) async fn class_update(
     State(placement): State<Placement>,
     caller: Caller,
     version: Microversion,
     links: Links,
     Path(name): Path<String>,
+    request: Request,
 ) -> Result<Response> {
     since(version, 2)?;
     caller.allow("placement:resource_classes:update", &Target::new())?;
     if version < Microversion(1, 7) {
-        return Err(Error::bad_request("Renaming a resource class is not served; use microversion 1.7 or newer."));
+        let Json(ClassBody { name: new_name }) = Json::from_request(request, &placement).await?;
+        placement.class_rename(&name, &new_name).await?;
+        return Ok(Json(view(&new_name)).into_response());
     }
     let new = placement.name_ensure(Kind::Class, &name).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };

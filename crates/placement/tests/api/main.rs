@@ -3,6 +3,7 @@
 
 mod allocations;
 mod candidates;
+mod classes;
 mod cloud;
 mod postgres;
 mod providers;
