@@ -52,8 +52,10 @@ impl Claim {
 /// What the writer of a consumer believes about its generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generation {
-    /// Nothing: before microversion 1.28, and inside the program.
+    /// Nothing: before microversion 1.28.
     Any,
+    /// Nothing, and claiming the same again changes nothing: inside the program.
+    Inside,
     /// That there is no such consumer.
     New,
     /// That it is this one.
@@ -81,7 +83,7 @@ impl Move<'_> {
         for (provider_id, class) in pairs(&self.old, &self.claim.allocations) {
             let before = amount(&self.old, &provider_id, &class);
             let after = amount(&self.claim.allocations, &provider_id, &class);
-            if before == after || (after < before) != giving_back {
+            if (after < before) != giving_back {
                 continue;
             }
             // No inventory gives more at once than this, and the database could not add it up.
@@ -89,9 +91,18 @@ impl Move<'_> {
             if too_much || !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
                 return Ok(Some((provider_id, class)));
             }
-            store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
+            if before != after {
+                store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
+            }
         }
         Ok(None)
+    }
+
+    /// Removes the consumer, which holds nothing any more.
+    async fn forget(&self, tx: &mut Tx) -> Result<()> {
+        let generation = self.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
+        store::allocation::consumer_delete(tx, &self.claim.consumer_id, generation).await?;
+        Ok(())
     }
 }
 
@@ -158,12 +169,19 @@ impl Placement {
         write.commit().await
     }
 
-    /// Removes a consumer with all that it holds; tells whether it was there.
+    /// Removes a consumer with all that it holds; tells whether it was there. Its providers' generations stay.
     pub(crate) async fn allocations_delete(&self, consumer_id: &str) -> Result<bool> {
         let mut write = self.write().await?;
         let Some(consumer) = store::allocation::consumer(&mut write.tx, consumer_id).await? else { return Ok(false) };
-        let claim = Claim { consumer_id: consumer.id, ..Claim::default() };
-        self.claims_write(&mut write, &[(claim, Generation::Is(consumer.generation))]).await?.written()?;
+        let claim = Claim { consumer_id: consumer.id.clone(), ..Claim::default() };
+        let expected = Generation::Is(consumer.generation);
+        let Some(held) = self.consumer_open(&mut write, &claim, expected).await? else { return Ok(false) };
+        for provider_id in held.old.keys() {
+            store::provider::lock(&mut write.tx, provider_id).await?;
+            write.changed(provider_id);
+        }
+        held.write(&mut write.tx, true).await?;
+        held.forget(&mut write.tx).await?;
         write.commit().await?;
         Ok(true)
     }
@@ -192,7 +210,7 @@ impl Placement {
 
     async fn allocations_claim_once(&self, claim: &Claim) -> Result<bool> {
         let mut write = self.write().await?;
-        match self.claims_write(&mut write, &[(claim.clone(), Generation::Any)]).await? {
+        match self.claims_write(&mut write, &[(claim.clone(), Generation::Inside)]).await? {
             Outcome::Written => write.commit().await.map(|()| true),
             Outcome::NoCapacity { .. } => Ok(false),
         }
@@ -224,8 +242,7 @@ impl Placement {
             }
         }
         for one in moves.iter().filter(|one| one.claim.allocations.is_empty()) {
-            let generation = one.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
-            store::allocation::consumer_delete(&mut write.tx, &one.claim.consumer_id, generation).await?;
+            one.forget(&mut write.tx).await?;
         }
         Ok(Outcome::Written)
     }
@@ -239,7 +256,7 @@ impl Placement {
     ) -> Result<Option<Move<'c>>> {
         let known = store::allocation::consumer(&mut write.tx, &claim.consumer_id).await?;
         let fits = match (generation, &known) {
-            (Generation::Any, _) | (Generation::New, None) => true,
+            (Generation::Any | Generation::Inside, _) | (Generation::New, None) => true,
             (Generation::Is(expected), Some(consumer)) => expected == consumer.generation,
             _ => false,
         };
@@ -247,7 +264,7 @@ impl Placement {
             return Err(error::concurrent(&format!("Consumer {}", claim.consumer_id)));
         }
         let old = store::allocation::of_consumer(&mut write.tx, &claim.consumer_id).await?;
-        let unchanged = generation == Generation::Any
+        let unchanged = generation == Generation::Inside
             && old == claim.allocations
             && known.as_ref().is_none_or(|known| claim.owner_stays(known));
         if unchanged || (known.is_none() && claim.allocations.is_empty()) {

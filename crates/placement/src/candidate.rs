@@ -73,10 +73,14 @@ impl Group {
             && self.forbidden_aggregates.is_disjoint(&provider.aggregates)
     }
 
-    /// Whether the provider is where this group looks, in the tree below `root`. An aggregate that a root is in holds
-    /// its whole tree.
+    /// Whether the provider is where this group looks, in the tree below `root` or sharing with it. An aggregate that a
+    /// root is in holds its whole tree; what shares with the tree must be in the aggregate itself.
     pub(crate) fn is_eligible(&self, provider: &Summary, root: &Summary) -> bool {
-        self.member_of.iter().all(|any| !any.is_disjoint(&provider.aggregates) || !any.is_disjoint(&root.aggregates))
+        let in_tree = provider.provider.root_id == root.provider.id;
+        let is_in = |any: &BTreeSet<String>| {
+            !any.is_disjoint(&provider.aggregates) || (in_tree && !any.is_disjoint(&root.aggregates))
+        };
+        self.member_of.iter().all(is_in)
             && self.forbidden_aggregates.is_disjoint(&provider.aggregates)
             && self.forbidden_aggregates.is_disjoint(&root.aggregates)
             && self.forbidden.is_disjoint(&provider.traits)

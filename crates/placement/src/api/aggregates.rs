@@ -7,7 +7,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{since, uuid_check};
+use super::{Since, uuid_check};
 use crate::Placement;
 
 /// Before 1.19 a plain list, from then on with the generation.
@@ -40,10 +40,9 @@ fn view(version: Microversion, (generation, aggregates): (i64, Vec<String>)) -> 
 pub(super) async fn aggregates_show(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<1>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
-    since(version, 1)?;
     caller.allow("placement:resource_providers:aggregates:list", &Target::new())?;
     Ok(view(version, placement.aggregates_of(&id).await?))
 }
@@ -51,11 +50,10 @@ pub(super) async fn aggregates_show(
 pub(super) async fn aggregates_replace(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<1>,
     Path(id): Path<String>,
     Json(body): Json<AggregatesBody>,
 ) -> Result<Json<Value>> {
-    since(version, 1)?;
     caller.allow("placement:resource_providers:aggregates:update", &Target::new())?;
     let checked = version >= Microversion(1, 19);
     let (generation, aggregates) = match body {
@@ -72,5 +70,6 @@ pub(super) async fn aggregates_replace(
     if aggregates.iter().collect::<BTreeSet<_>>().len() < aggregates.len() {
         return Err(Error::bad_request("An aggregate stands in the list twice; leave it out once."));
     }
-    Ok(view(version, placement.aggregates_set(&id, generation, &aggregates).await?))
+    let (generation, _) = placement.aggregates_set(&id, generation, &aggregates).await?;
+    Ok(view(version, (generation, aggregates)))
 }

@@ -9,7 +9,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{field_since, since, uuid_check, uuid_read};
+use super::{Since, field_since, uuid_check, uuid_read};
 use crate::allocation::Generation;
 use crate::{Allocations, Claim, Placement};
 
@@ -209,10 +209,9 @@ pub(super) async fn allocations_replace(
 pub(super) async fn allocations_change(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<13>,
     Json(body): Json<BTreeMap<String, AllocationsBody>>,
 ) -> Result<StatusCode> {
-    since(version, 13)?;
     caller.allow("placement:allocations:manage", &Target::new())?;
     if body.is_empty() {
         return Err(Error::bad_request("The body must have at least one consumer."));

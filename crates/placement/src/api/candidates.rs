@@ -9,7 +9,7 @@ use identity::Caller;
 use policy::Target;
 use serde::{Serialize, Serializer};
 
-use super::{demand, since};
+use super::{Since, demand};
 use crate::Placement;
 use crate::fleet::{Fleet, Stock, Summary};
 use crate::search::{Found, Outcome, Part};
@@ -28,10 +28,9 @@ const KNOWN: [(&str, u16); 8] = [
 pub(super) async fn candidate_list(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<10>,
     query: Query,
 ) -> Result<Response> {
-    since(version, 10)?;
     caller.allow("placement:allocation_candidates:list", &Target::new())?;
     demand::known(&query, version, &KNOWN, true)?;
     let request = demand::request(&query, version)?;

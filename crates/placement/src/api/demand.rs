@@ -190,12 +190,13 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
                     "Invalid query string parameters: the form \"{value}\" needs microversion 1.39 or newer."
                 )));
             }
-            if names.split(',').any(|name| name.is_empty() || name.starts_with('!')) {
+            let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+            if names.iter().any(|name| name.is_empty() || name.starts_with('!')) {
                 return Err(Error::bad_request(format!(
-                    "\"in:{names}\" must be a list of traits, none of them forbidden."
+                    "\"{value}\" must be a list of traits, none of them forbidden."
                 )));
             }
-            group.required.push(names.split(',').map(str::to_owned).collect());
+            group.required.push(names);
             continue;
         }
         for name in value.split(',').map(str::trim) {

@@ -15,9 +15,10 @@ mod usages;
 use ::api::microversion::Negotiation;
 use ::api::{Error, Json, Microversion, Result, Service, Style};
 use axum::Router;
-use axum::extract::FromRef;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use http::request::Parts;
 use identity::Identity;
 use serde_json::{Value, json};
 
@@ -95,12 +96,20 @@ async fn versions() -> Json<Value> {
     }]}))
 }
 
-/// 404 for what came only with a later microversion.
-fn since(version: Microversion, minor: u16) -> Result<()> {
-    if version >= Microversion(1, minor) {
-        Ok(())
-    } else {
-        Err(Error::not_found(format!("The resource could not be found; it needs microversion 1.{minor} or newer.")))
+/// The asked microversion, for what came with 1.`MINOR`: 404 before that, whatever the body is.
+struct Since<const MINOR: u16>(Microversion);
+
+impl<S: Send + Sync, const MINOR: u16> FromRequestParts<S> for Since<MINOR> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let version = Microversion::from_request_parts(parts, state).await?;
+        if version < Microversion(1, MINOR) {
+            return Err(Error::not_found(format!(
+                "The resource could not be found; it needs microversion 1.{MINOR} or newer."
+            )));
+        }
+        Ok(Self(version))
     }
 }
 

@@ -8,7 +8,7 @@ use policy::Target;
 use serde_json::{Value, json};
 
 use super::allocations::consumer_type_check;
-use super::{demand, since};
+use super::{Since, demand};
 use crate::Placement;
 
 pub(super) async fn provider_usages(
@@ -25,10 +25,9 @@ pub(super) async fn provider_usages(
 pub(super) async fn project_usages(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<9>,
     query: Query,
 ) -> Result<Json<Value>> {
-    since(version, 9)?;
     let Some(project_id) = query.get("project_id") else {
         return Err(Error::bad_request("The query parameter project_id is required."));
     };
