@@ -204,7 +204,7 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
                 Some(forbidden) => drop(group.forbidden.insert(forbidden.to_owned())),
                 None if name.is_empty() || name.starts_with('!') => {
                     return Err(Error::bad_request(format!(
-                        "Invalid query string parameters: \"{value}\" must be a list of traits (forbidden ones, \
+                        "Invalid query string parameters: \"{parameter}={value}\" must be a list of traits (forbidden ones, \
                          with ! before them, from microversion 1.22 on)."
                     )));
                 }

@@ -5,6 +5,7 @@ mod allocations;
 mod candidates;
 mod classes;
 mod cloud;
+mod microversions;
 mod postgres;
 mod providers;
 mod reshape;

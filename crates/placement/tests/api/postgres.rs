@@ -3,7 +3,7 @@
 use db::{Db, Options};
 
 use crate::cloud::Cloud;
-use crate::{allocations, candidates, classes, providers, reshape};
+use crate::{allocations, candidates, classes, microversions, providers, reshape};
 
 async fn cloud() -> Cloud {
     let address = db::testing::postgres_database().await;
@@ -29,6 +29,7 @@ async fn all_of_it_works_over_postgresql() {
     candidates::the_unnamed_group_spreads_over_a_tree_on(cloud().await).await;
     candidates::named_groups_are_met_by_one_provider_each_on(cloud().await).await;
     candidates::groups_can_be_asked_to_be_in_one_subtree_on(cloud().await).await;
+    microversions::every_microversion_changes_what_its_history_says_on(cloud().await).await;
     classes::a_class_is_renamed_with_all_that_is_of_it_on(cloud().await).await;
     reshape::inventories_move_with_their_allocations_on(cloud().await).await;
     reshape::a_reshape_that_does_not_fit_changes_nothing_on(cloud().await).await;
