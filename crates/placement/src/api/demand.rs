@@ -103,11 +103,8 @@ fn roots(query: &Query, request: &mut CandidateRequest) -> Result<()> {
                 .with_code("placement.query.duplicate_key"))
         };
     };
-    for name in value.split(',').map(str::trim) {
-        match name.strip_prefix('!') {
-            Some(name) => request.root_forbidden.insert(name.to_owned()),
-            None => request.root_required.insert(name.to_owned()),
-        };
+    for (name, is_forbidden) in names_read("root_required", value, true)? {
+        if is_forbidden { &mut request.root_forbidden } else { &mut request.root_required }.insert(name.to_owned());
     }
     match request.root_required.intersection(&request.root_forbidden).next() {
         None => Ok(()),
@@ -199,16 +196,11 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
             group.required.push(names);
             continue;
         }
-        for name in value.split(',').map(str::trim) {
-            match name.strip_prefix('!').filter(|_| version >= Microversion(1, 22)) {
-                Some(forbidden) => drop(group.forbidden.insert(forbidden.to_owned())),
-                None if name.is_empty() || name.starts_with('!') => {
-                    return Err(Error::bad_request(format!(
-                        "Invalid query string parameters: \"{parameter}={value}\" must be a list of traits (forbidden ones, \
-                         with ! before them, from microversion 1.22 on)."
-                    )));
-                }
-                None => group.required.push(BTreeSet::from([name.to_owned()])),
+        for (name, is_forbidden) in names_read(parameter, value, version >= Microversion(1, 22))? {
+            if is_forbidden {
+                group.forbidden.insert(name.to_owned());
+            } else {
+                group.required.push(BTreeSet::from([name.to_owned()]));
             }
         }
     }
@@ -223,6 +215,19 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
             )))
         }
     }
+}
+
+/// The traits of a list, and whether each is a forbidden one, with `!` before it.
+fn names_read<'v>(parameter: &str, value: &'v str, may_forbid: bool) -> Result<Vec<(&'v str, bool)>> {
+    let split = |name: &'v str| (name.trim_start_matches('!'), name.starts_with('!'));
+    let names: Vec<(&str, bool)> = value.split(',').map(|name| split(name.trim())).collect();
+    if names.iter().any(|(name, is_forbidden)| name.is_empty() || (*is_forbidden && !may_forbid)) {
+        return Err(Error::bad_request(format!(
+            "Invalid query string parameters: \"{parameter}={value}\" must be a list of traits (forbidden ones, with ! \
+             before them, from microversion 1.22 on)."
+        )));
+    }
+    Ok(names)
 }
 
 fn aggregates_read(query: &Query, version: Microversion, parameter: &str, group: &mut Group) -> Result<()> {

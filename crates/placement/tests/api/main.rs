@@ -5,6 +5,7 @@ mod allocations;
 mod candidates;
 mod classes;
 mod cloud;
+mod errors;
 mod microversions;
 mod postgres;
 mod providers;
