@@ -24,8 +24,12 @@ async fn all_of_it_works_over_postgresql() {
     allocations::consumers_have_generations_on(cloud().await).await;
     allocations::old_microversions_have_their_own_shapes_on(cloud().await).await;
     allocations::several_consumers_change_together_or_not_at_all_on(cloud().await).await;
+    allocations::generations_tell_what_changed_on(cloud().await).await;
+    allocations::a_consumer_can_be_given_to_another_project_on(cloud().await).await;
+    allocations::where_more_is_used_than_there_is_less_may_be_taken_but_not_more_on(cloud().await).await;
     candidates::candidates_have_room_and_traits_on(cloud().await).await;
     candidates::a_search_sees_what_changed_a_moment_ago_on(cloud().await).await;
+    candidates::a_long_search_answers_as_a_short_one_does_on(cloud().await).await;
     candidates::the_unnamed_group_spreads_over_a_tree_on(cloud().await).await;
     candidates::named_groups_are_met_by_one_provider_each_on(cloud().await).await;
     candidates::groups_can_be_asked_to_be_in_one_subtree_on(cloud().await).await;
