@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use ::api::{Error, Result};
 
-use crate::Placement;
 use crate::fleet::{Fleet, Summary};
-use crate::search::{self, Outcome, STEPS};
+use crate::search::{self, Found, Outcome, STEPS};
+use crate::{Allocations, Placement};
 
 /// What is asked of one provider, or for the unnamed group of one tree.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,8 @@ pub struct CandidateRequest {
 pub struct Candidate {
     /// The root of the tree that it was found in.
     pub root: Arc<Summary>,
+    /// What to allocate where.
+    pub allocations: Allocations,
 }
 
 /// Who asks for no more than this is answered by the thread that asks, if these steps are enough.
@@ -90,9 +92,12 @@ impl Group {
 impl Placement {
     /// What fits the request now, at most `limit`.
     pub async fn candidates(&self, request: &CandidateRequest) -> Result<Vec<Candidate>> {
-        self.search(request.clone(), |_, found| {
-            let root = |tree: &[Arc<Summary>]| tree.first().map(|root| Candidate { root: Arc::clone(root) });
-            found.found.iter().filter_map(|one| root(one.tree)).collect()
+        self.search(request.clone(), |_, outcome| {
+            let candidate = |one: &Found<'_>| {
+                let root = Arc::clone(one.tree.first()?);
+                Some(Candidate { root, allocations: one.allocations(&outcome.parts) })
+            };
+            outcome.found.iter().filter_map(candidate).collect()
         })
         .await
     }

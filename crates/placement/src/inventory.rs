@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::store::inventory::Held;
 use crate::write::Write;
 use crate::{Placement, error, store};
 
 /// What a provider has of one resource class.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inventory {
     /// How much there is.
     pub total: i64,

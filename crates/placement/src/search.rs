@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::fleet::{Fleet, Summary};
 use crate::subtree::Subtree;
-use crate::{CandidateRequest, Group, Stock};
+use crate::{Allocations, CandidateRequest, Group, Stock};
 
 /// How often one request may try a provider for a part, in all trees together: less than half a second.
 pub(crate) const STEPS: usize = 2_000_000;
@@ -41,6 +41,20 @@ pub(crate) struct Found<'a> {
     pub(crate) tree: &'a [Arc<Summary>],
     /// Who gives each part.
     pub(crate) givers: Vec<&'a Summary>,
+}
+
+impl Found<'_> {
+    /// What to allocate where.
+    pub(crate) fn allocations(&self, parts: &[Part<'_>]) -> Allocations {
+        let mut allocations = Allocations::new();
+        for (part, giver) in parts.iter().zip(&self.givers) {
+            for (class, amount) in &part.resources {
+                let classes = allocations.entry(giver.provider.id.clone()).or_default();
+                *classes.entry((*class).to_owned()).or_default() += amount;
+            }
+        }
+        allocations
+    }
 }
 
 /// What came of a search.

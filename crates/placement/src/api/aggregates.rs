@@ -60,6 +60,7 @@ pub(super) async fn aggregates_replace(
         AggregatesBody::Plain(aggregates) if !checked => (None, aggregates),
         AggregatesBody::Checked(body) if checked => (Some(body.resource_provider_generation), body.aggregates),
         _ => {
+            placement.provider_get(&id).await?;
             return Err(Error::bad_request(
                 "Send a list of uuids before microversion 1.19; from then on an object with aggregates and \
                  resource_provider_generation.",
