@@ -98,6 +98,12 @@ impl Move<'_> {
         Ok(None)
     }
 
+    /// The providers that the claim is about; those held so far when it is about none.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let Self { claim, old, .. } = self;
+        if claim.allocations.is_empty() { old.keys() } else { claim.allocations.keys() }
+    }
+
     /// Removes the consumer, which holds nothing any more.
     async fn forget(&self, tx: &mut Tx) -> Result<()> {
         let generation = self.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
@@ -223,11 +229,15 @@ impl Placement {
         for (claim, generation) in claims {
             moves.extend(self.consumer_open(write, claim, *generation).await?);
         }
-        // Everybody locks the providers' rows before their inventories, in the order of the ids.
-        let touched: BTreeSet<&String> =
-            moves.iter().flat_map(|one| one.old.keys().chain(one.claim.allocations.keys())).collect();
+        // Everybody locks the providers' rows before their inventories, in the order of the ids. Who only gets something
+        // back does not change: whoever is about to change its inventories need not look again.
+        let held = moves.iter().flat_map(|one| one.old.keys());
+        let named: BTreeSet<&String> = moves.iter().flat_map(Move::named).collect();
+        let touched: BTreeSet<&String> = held.chain(named.iter().copied()).collect();
         for provider_id in touched {
-            if !store::provider::advance(&mut write.tx, provider_id, None, self.now()).await? {
+            if !named.contains(provider_id) {
+                store::provider::lock(&mut write.tx, provider_id).await?;
+            } else if !store::provider::advance(&mut write.tx, provider_id, None, self.now()).await? {
                 return Err(Error::bad_request(format!(
                     "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
                 )));
