@@ -171,14 +171,14 @@ async fn answer(service: Service, id: RequestId, mut request: Request, next: Nex
     request.extensions_mut().insert(links.clone());
     let arrival = Arrival { service, uri: request.uri().clone() };
     request.extensions_mut().insert(arrival);
-    if let Err(error) = address_check(request.uri()) {
-        return finish(service, error.into_response(), None, &id);
-    }
     let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
         Some(Err(error)) => return finish(service, error.into_response(), None, &id),
         Some(Ok(version)) => Some(version),
         None => None,
     };
+    if let Err(error) = address_check(request.uri()) {
+        return finish(service, error.into_response(), version, &id);
+    }
     if let Some(version) = version {
         request.extensions_mut().insert(version);
     }
