@@ -82,7 +82,9 @@ pub(crate) fn search<'a>(fleet: &'a Fleet, request: &'a CandidateRequest, steps:
         found: Vec::new(),
         seen: BTreeSet::new(),
     };
-    if !parts.is_empty() {
+    // Traits of an unnamed group that asks for nothing would have nobody to have them.
+    let asks_nothing = request.groups.get("").is_some_and(|group| group.resources.is_empty());
+    if !parts.is_empty() && !asks_nothing {
         search.run();
     }
     let (found, is_cut) = (search.found, search.is_cut);
@@ -92,12 +94,8 @@ pub(crate) fn search<'a>(fleet: &'a Fleet, request: &'a CandidateRequest, steps:
 fn parts<'a>(fleet: &'a Fleet, name: &'a str, asked: &'a Group) -> Vec<Part<'a>> {
     let tree = asked.in_tree.as_ref().map(|id| fleet.root_of(id));
     let part = |resources| Part { group: name, resources, asked, tree };
-    let mut resources = asked.resources.iter().map(|(class, amount)| (class.as_str(), *amount));
-    if name.is_empty() {
-        resources.map(|one| part(vec![one])).collect()
-    } else {
-        vec![part(resources.by_ref().collect())]
-    }
+    let resources: Vec<(&str, i64)> = asked.resources.iter().map(|(class, n)| (class.as_str(), *n)).collect();
+    if name.is_empty() { resources.into_iter().map(|one| part(vec![one])).collect() } else { vec![part(resources)] }
 }
 
 /// Which of the parts are the groups of these names.
@@ -365,6 +363,16 @@ mod tests {
         for (request, most) in [(apart, 200_000), (pairs, 200), (too_many_apart, 0), (functions(65), 0)] {
             assert_eq!(counted(&fleet, &request, most + 1), (0, false));
         }
+    }
+
+    #[test]
+    fn an_unnamed_group_that_asks_for_nothing_is_met_by_nobody() {
+        let fleet = fleet(1, 2, 8, 8);
+        let mut request = functions(1);
+        assert_eq!(counted(&fleet, &request, STEPS), (2, false));
+        request.groups.insert(String::new(), Group::default());
+        assert_eq!(counted(&fleet, &request, STEPS), (0, false));
+        assert_eq!(counted(&fleet, &CandidateRequest::default(), STEPS), (0, false));
     }
 
     #[test]
