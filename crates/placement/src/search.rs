@@ -180,7 +180,8 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         let free = |class: &str| -> i64 {
-            pool.iter().filter_map(|one| one.resources.get(class)).map(Stock::free).fold(0, i64::saturating_add)
+            let stocks = pool.iter().filter_map(|one| one.resources.get(class));
+            stocks.map(|stock| stock.free().max(0)).fold(0, i64::saturating_add)
         };
         if self.sums.iter().any(|(class, sum)| free(class) < *sum) {
             return false;
@@ -305,7 +306,7 @@ mod tests {
     }
 
     /// Trees with children that have so many functions, of which one consumer may take so many.
-    fn fleet(trees: usize, children: usize, functions: i64, most: i64) -> Fleet {
+    fn changes(trees: usize, children: usize, functions: i64, most: i64) -> Changes {
         let mut changes = Changes::default();
         for (tree, number) in (0..trees).flat_map(|tree| (0..=children).map(move |number| (tree, number))) {
             changes.providers.push(Provider {
@@ -327,8 +328,12 @@ mod tests {
                 used: 0,
             });
         }
+        changes
+    }
+
+    fn fleet(trees: usize, children: usize, functions: i64, most: i64) -> Fleet {
         let mut fleet = Fleet::default();
-        fleet.apply(changes, 1);
+        fleet.apply(changes(trees, children, functions, most), 1);
         fleet
     }
 
@@ -373,6 +378,16 @@ mod tests {
         request.groups.insert(String::new(), Group::default());
         assert_eq!(counted(&fleet, &request, STEPS), (0, false));
         assert_eq!(counted(&fleet, &CandidateRequest::default(), STEPS), (0, false));
+    }
+
+    #[test]
+    fn what_is_used_beyond_one_capacity_takes_nothing_from_another() {
+        let mut changes = changes(1, 2, 8, 8);
+        changes.stocks.iter_mut().filter(|stock| stock.provider_id == id(0, 1)).for_each(|stock| stock.used = 16);
+        let mut fleet = Fleet::default();
+        fleet.apply(changes, 1);
+        assert_eq!(counted(&fleet, &functions(8), STEPS), (1, false));
+        assert_eq!(counted(&fleet, &functions(9), STEPS), (0, false));
     }
 
     #[test]
