@@ -15,6 +15,18 @@ pub(crate) const SERVERS: &[Rule] = &[
         "List the servers of all projects",
         &[("GET", "/servers")],
     ),
+    rule(
+        "os_compute_api:servers:detail:get_all_tenants",
+        ADMIN,
+        "List the servers of all projects with details",
+        &[("GET", "/servers/detail")],
+    ),
+    rule(
+        "os_compute_api:servers:allow_all_filters",
+        ADMIN,
+        "Filter lists of servers by everything",
+        &[("GET", "/servers"), ("GET", "/servers/detail")],
+    ),
     rule("os_compute_api:servers:show", READER, "Show a server", &[("GET", "/servers/{server_id}")]),
     rule(
         "os_compute_api:servers:show:host_status",

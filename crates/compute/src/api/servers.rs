@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::common::{self, name_check};
 use super::server_order::Body;
 use super::server_view::Place;
+use crate::server::list::Form;
 use crate::store::servers::Edit;
 use crate::{Compute, hostname};
 
@@ -37,7 +38,7 @@ async fn servers_list(
     query: Query,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:servers:index", &own(&caller)?)?;
-    let listed = compute.servers_list(&caller, version, &query).await?;
+    let listed = compute.servers_list(&caller, version, &query, Form::Names).await?;
     let ids: Vec<String> = listed.servers.iter().map(|server| server.id.clone()).collect();
     let servers: Vec<Value> = listed
         .servers
@@ -58,7 +59,7 @@ async fn servers_detail(
     query: Query,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:servers:detail", &own(&caller)?)?;
-    let listed = compute.servers_list(&caller, version, &query).await?;
+    let listed = compute.servers_list(&caller, version, &query, Form::Details).await?;
     let ids: Vec<String> = listed.servers.iter().map(|server| server.id.clone()).collect();
     let servers = compute.servers_written(&caller, &links, version, &listed.servers, Place::List).await?;
     let next = common::next(&links, "/v2.1/servers/detail", &query, listed.limit, &ids);
