@@ -265,4 +265,28 @@ pub(crate) const ACTIONS: &[Rule] = &[
         "Detach a volume from a server",
         &[("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}")],
     ),
+    rule(
+        "os_compute_api:os-server-shares:index",
+        READER,
+        "List the shares of a server",
+        &[("GET", "/servers/{server_id}/shares")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:create",
+        MEMBER,
+        "Attach a share to a server",
+        &[("POST", "/servers/{server_id}/shares")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:show",
+        READER,
+        "Show a share of a server",
+        &[("GET", "/servers/{server_id}/shares/{share_id}")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:delete",
+        MEMBER,
+        "Detach a share from a server",
+        &[("DELETE", "/servers/{server_id}/shares/{share_id}")],
+    ),
 ];

@@ -87,6 +87,18 @@ pub(crate) const OLD: &[Rule] = &[
         &[("GET", "/servers/{server_id}/migrations")],
     ),
     rule(
+        "os_compute_api:servers:migrations:force_complete",
+        MANAGER,
+        "Have a server's move end, at the cost of a pause",
+        &[("POST", "/servers/{server_id}/migrations/{migration_id}/action (force_complete)")],
+    ),
+    rule(
+        "os_compute_api:servers:migrations:delete",
+        MANAGER,
+        "Break off a server's move",
+        &[("DELETE", "/servers/{server_id}/migrations/{migration_id}")],
+    ),
+    rule(
         "os_compute_api:servers:migrations:show",
         ADMIN,
         "Show a server's move that is on its way",

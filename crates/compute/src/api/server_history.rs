@@ -9,7 +9,7 @@ use policy::Target;
 use serde_json::{Value, json};
 use work::StepRecord;
 
-use super::common;
+use super::common::{self, NoParameters};
 use super::server_view::host_id;
 use crate::Compute;
 use crate::server::history::Action;
@@ -62,6 +62,8 @@ async fn actions_list(
     query: Query,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
+    let since_66: &[&str] = if version >= Microversion(2, 66) { &["changes-before"] } else { &[] };
+    common::known_only(&query, version, 58, &[&["limit", "marker", "changes-since"], since_66].concat())?;
     allowed(&compute, &caller, version, "os_compute_api:os-instance-actions:list", &id).await?;
     let mut actions = compute.actions_of(&id).await?;
     let mut next = None;
@@ -76,7 +78,7 @@ async fn actions_list(
         if let Some(since) = bound("changes-since")? {
             actions.retain(|action| action.record.updated_at >= since);
         }
-        if let Some(before) = bound("changes-before")?.filter(|_| version >= Microversion(2, 66)) {
+        if let Some(before) = bound("changes-before")? {
             actions.retain(|action| action.record.updated_at <= before);
         }
         let page = query.page()?;
@@ -102,6 +104,7 @@ async fn actions_list(
 async fn action_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path((id, request_id)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
