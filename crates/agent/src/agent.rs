@@ -2,13 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Bus;
-use protocol::{Answer, CONTROL_QUEUE, Call, NodeReport, Problem, Report, ReportAnswer, ServerReport};
+use protocol::{
+    Answer, CONTROL_QUEUE, Call, NodeReport, Problem, RebootKind, Report, ReportAnswer, ServerReport, ServerSpec,
+};
 use runtime::Runtime;
 use tokio::sync::{Notify, broadcast};
 
 use crate::disks::Disks;
 use crate::hypervisor::Hypervisor;
-use crate::locks::Locks;
+use crate::locks::{Locks, Place};
 use crate::ports::Ports;
 
 /// How long control may take to answer a report.
@@ -113,7 +115,12 @@ impl Agent {
         };
         async move {
             let _alone = match place {
-                Some(place) => Some(place.reached().await),
+                Some(place) => {
+                    if matches!(place, Place::Later(_)) {
+                        agent.unhang(&call).await;
+                    }
+                    Some(place.reached().await)
+                }
                 None => None,
             };
             let name = call_name(&call);
@@ -128,6 +135,18 @@ impl Agent {
                     Answer::Problem(problem)
                 }
             }
+        }
+    }
+
+    /// A restart by force and a deletion do not wait for what may hang: without its domain that comes to its end.
+    async fn unhang(&self, call: &Call) {
+        let (Call::ServerReboot { server: ServerSpec { id, .. }, kind: RebootKind::Hard }
+        | Call::ServerDelete { server_id: id, .. }) = call
+        else {
+            return;
+        };
+        if let Err(problem) = self.0.drivers.hypervisor.server_stop(id, Duration::ZERO).await {
+            tracing::debug!(server = id, %problem, "a domain that may hang could not be switched off first");
         }
     }
 

@@ -10,6 +10,7 @@ mod aggregates;
 mod api;
 mod config;
 mod consoles;
+mod demand;
 mod events;
 mod extra_specs;
 mod fleet;
@@ -64,6 +65,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 5, sql: include_str!("../migrations/0005_migrations.sql") },
     Migration { service: "compute", version: 6, sql: include_str!("../migrations/0006_life_cycle.sql") },
     Migration { service: "compute", version: 7, sql: include_str!("../migrations/0007_dedicated_cpus.sql") },
+    Migration { service: "compute", version: 8, sql: include_str!("../migrations/0008_state_since.sql") },
 ];
 
 /// The newest microversion served.
@@ -77,8 +79,6 @@ pub struct Compute(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) deps: Deps,
     pub(crate) options: Options,
-    /// Changes when servers that may be being made are to go.
-    pub(crate) cancelled: tokio::sync::watch::Sender<u64>,
     /// The aggregates as they were last read.
     pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
     /// The nodes as they were last read.
@@ -157,13 +157,7 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner {
-            deps,
-            options,
-            cancelled: tokio::sync::watch::Sender::new(0),
-            aggregates: Mutex::default(),
-            fleet: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { deps, options, aggregates: Mutex::default(), fleet: Mutex::default() }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

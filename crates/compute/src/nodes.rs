@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::api::{Error, Result};
 use db::Json;
 use jiff::Timestamp;
-use placement::Inventory;
+use placement::{Inventory, Summary};
 use protocol::{NodeReport, ReportAnswer};
 
 use crate::Compute;
@@ -15,6 +15,9 @@ use crate::store::{fleet, nodes as store};
 
 /// The service that each node has.
 pub const AGENT: &str = "nova-compute";
+
+/// The trait in placement of a node that is to get no new servers.
+pub(crate) const DISABLED: &str = "COMPUTE_STATUS_DISABLED";
 
 db::row! {
     /// A node and its service.
@@ -104,7 +107,8 @@ impl Compute {
         let changed = known.is_none_or(|known| differs(known, &reported));
         let silent = known.map_or(Duration::MAX, |node| now.duration_since(fleet.seen_at(node)).unsigned_abs());
         // Most nodes are as they were a moment ago: then nothing is written.
-        if changed || silent >= self.options().service_down_after / 4 {
+        let due = silent >= self.options().service_down_after / 4;
+        if changed || due {
             let mut tx = self.db().begin().await?;
             if changed {
                 store::node_upsert(&mut tx, &reported, now).await?;
@@ -120,36 +124,53 @@ impl Compute {
         }
         // A new node's id may be another's who registered it at the same moment.
         let written = if known.is_none() { store::node_of_host(self.db(), &report.host).await? } else { None };
-        if let Err(error) = self.node_tell(&written.unwrap_or(reported)).await {
-            // The node's next report tells it again.
-            tracing::warn!(host = report.host, %error, cause = ?error.cause, "placement was not told of a node");
+        // From time to time it is looked whether placement knows it still.
+        if changed || due || reported.told.is_empty() {
+            self.node_tell_or_warn(&written.unwrap_or(reported)).await;
         }
         Ok(ReportAnswer { orphans: self.servers_report(&report.host, &report.servers).await? })
     }
 
-    /// Tells placement what the node has, unless it was told the same before.
+    /// Tells placement what the node has, unless it was told the same before and knows it still.
     async fn node_tell(&self, node: &Node) -> Result<()> {
         let aggregates = self.aggregates().await?;
+        let mut traits = node.traits.0.clone();
+        traits.extend(node.disabled.then(|| DISABLED.to_owned()));
         let tell = Told {
             inventories: self.node_inventories(node, &aggregates),
-            traits: node.traits.0.clone(),
+            traits,
             aggregates: aggregates.ids_of(&node.host),
         };
         let told = serde_json::to_string(&tell).map_err(Error::internal)?;
-        if told == node.told {
+        let placement = &self.0.deps.placement;
+        let known = placement.provider_summaries(std::slice::from_ref(&node.id)).await?.pop();
+        if told == node.told && known.as_ref().is_some_and(|known| tell.is_known(known)) {
             return Ok(());
         }
-        let placement = &self.0.deps.placement;
         placement.provider_ensure(&node.id, &node.host).await?;
         placement.inventories_set(&node.id, &tell.inventories).await?;
-        placement.traits_set(&node.id, &tell.traits).await?;
-        // Others may have put the provider into aggregates of their own: these stay.
-        let before = serde_json::from_str::<Told>(&node.told).map(|told| told.aggregates).unwrap_or_default();
-        placement.aggregates_change(&node.id, &tell.aggregates, &before).await?;
+        // Others may have given the provider traits and put it into aggregates of their own: these stay.
+        let before = serde_json::from_str::<Told>(&node.told).unwrap_or_default();
+        let own = |name: &&String| before.traits.contains(name) || tell.traits.contains(name);
+        let mut traits = tell.traits.clone();
+        traits.extend(known.iter().flat_map(|known| &known.traits).filter(|name| !own(name)).cloned());
+        placement.traits_set(&node.id, &traits).await?;
+        placement.aggregates_change(&node.id, &tell.aggregates, &before.aggregates).await?;
+        if told == node.told {
+            tracing::warn!(host = node.host, "placement had lost what it was told of a node; it was told again");
+            return Ok(());
+        }
         let mut tx = self.db().begin().await?;
         store::node_told(&mut tx, &node.id, &told).await?;
         fleet::node_changed(&mut tx, &node.host).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// Tells placement of a node; its next report does so again where that fails.
+    pub(crate) async fn node_tell_or_warn(&self, node: &Node) {
+        if let Err(error) = self.node_tell(node).await {
+            tracing::warn!(host = node.host, %error, cause = ?error.cause, "placement was not told of a node");
+        }
     }
 
     /// Tells placement of nodes whose aggregates changed.
@@ -243,11 +264,26 @@ impl Compute {
 }
 
 /// What placement is told about a node.
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Told {
     inventories: BTreeMap<String, Inventory>,
     traits: Vec<String>,
     aggregates: BTreeSet<String>,
+}
+
+impl Told {
+    /// Whether placement has it so.
+    fn is_known(&self, known: &Summary) -> bool {
+        let has = |(class, inventory): (&String, &Inventory)| {
+            known.resources.get(class).is_some_and(|stock| {
+                (stock.capacity, stock.min_unit, stock.max_unit, stock.step_size)
+                    == (inventory.capacity(), inventory.min_unit, inventory.max_unit, inventory.step_size)
+            })
+        };
+        self.inventories.iter().all(has)
+            && self.traits.iter().all(|name| known.traits.contains(name))
+            && self.aggregates.is_subset(&known.aggregates)
+    }
 }
 
 /// How far the node's aggregates overcommit it; of several the least.

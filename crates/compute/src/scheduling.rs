@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ::api::Result;
+use ::api::{Error, Result};
 use ipnet::IpNet;
-use placement::{Candidate, CandidateRequest, Claim, Group, Stock, Summary};
+use placement::{Allocations, Candidate, CandidateRequest, Claim, Stock, Summary};
 use serde_json::{Map, Value};
 use trace::Traced as _;
 
 use crate::aggregates::Aggregates;
+use crate::demand::{has_groups, total_of, wanted};
 use crate::fleet::{Fleet, Known};
 use crate::scheduler::{self, Capacity, Node, Refusal, Request};
-use crate::server::{Flavor, Image, Server};
+use crate::server::{Flavor, Server};
 use crate::store::{fleet as store, servers};
 use crate::{Compute, nodes};
 
@@ -43,10 +44,10 @@ impl Compute {
     /// Finds the best node for a server that has none, without the excluded ones, and claims it.
     pub(crate) async fn node_choose(&self, server: &Server, excluded: &[String]) -> Result<Choice> {
         let (fleet, aggregates) = (self.fleet().await?, self.aggregates().await?);
-        let wanted = wanted(server);
-        let request = self.request(server, &wanted, excluded).await?;
+        let mut search = wanted(server);
+        let request = self.request(server, &search, excluded).await?;
         let config = &self.options().config.scheduler;
-        let mut search = CandidateRequest::unnamed(narrowed(wanted.clone(), &request, &fleet));
+        narrow(&mut search, &request, &fleet);
         search.limit = Some(config.max_candidates);
         // Each search begins somewhere else, so that those that go on at the same time see different nodes.
         search.start = Some(self.runtime().ids.uuid());
@@ -58,9 +59,19 @@ impl Compute {
             best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         }
         match best {
-            Ok(best) => self.nodes_claim(server, &best, &wanted.resources).await,
-            Err(_) => self.refusal(&fleet, &aggregates, &request).await,
+            Ok(best) => self.nodes_claim(server, &best).await,
+            Err(_) => self.refusal(&fleet, &aggregates, &request, search).await,
         }
+    }
+
+    /// Why the server's node cannot run it as its row says it is to be now; `None` if it can. Room is not asked about.
+    pub(crate) async fn node_check(&self, server: &Server) -> Result<Option<Box<Refusal>>> {
+        let (fleet, aggregates) = (self.fleet().await?, self.aggregates().await?);
+        let Some(known) = fleet.of_host(&server.host) else { return Ok(None) };
+        let request = self.request(server, &wanted(server), &[]).await?;
+        let summary = self.0.deps.placement.provider_summaries(std::slice::from_ref(&known.node.id)).await?.pop();
+        let node = self.seen(&fleet, &aggregates, &Counts::default(), known, summary);
+        Ok(scheduler::recheck(node, &request, &self.options().config.scheduler))
     }
 
     /// Has the server hold on its node what it needs in each of these sizes, the larger of each resource; `false`, and
@@ -70,21 +81,27 @@ impl Compute {
         let Some(known) = fleet.of_host(&server.host) else { return Ok(false) };
         let mut resources = BTreeMap::new();
         for flavor in flavors {
-            for (class, amount) in resources_of(flavor, &server.image.0) {
+            for (class, amount) in total_of(flavor, &server.image.0) {
                 let most: &mut i64 = resources.entry(class).or_default();
                 *most = amount.max(*most);
             }
         }
-        self.0
-            .deps
-            .placement
-            .allocations_claim(&claim(server, &known.node.id, resources))
-            .traced("placement", "claim")
-            .await
+        let placement = &self.0.deps.placement;
+        let here = BTreeMap::from([(known.node.id.clone(), resources)]);
+        if flavors.iter().any(|flavor| has_groups(flavor)) {
+            let held = placement.allocations_of(&server.id).await?;
+            if held.keys().any(|provider_id| *provider_id != known.node.id) {
+                return Err(Error::conflict(format!(
+                    "Instance {} holds resources of providers beside its node, which only a new server can.",
+                    server.id
+                )));
+            }
+        }
+        placement.allocations_claim(&claim(server, here)).traced("placement", "claim").await
     }
 
     /// Claims the first of the nodes that can still be had.
-    async fn nodes_claim(&self, server: &Server, best: &[&Node], resources: &BTreeMap<String, i64>) -> Result<Choice> {
+    async fn nodes_claim(&self, server: &Server, best: &[&Node]) -> Result<Choice> {
         let placement = &self.0.deps.placement;
         let mut group = None::<scheduler::Group>;
         for node in best {
@@ -92,11 +109,8 @@ impl Compute {
             if group.as_ref().is_some_and(|group| !group.allows(&node.host)) {
                 continue;
             }
-            if !placement
-                .allocations_claim(&claim(server, &node.id, resources.clone()))
-                .traced("placement", "claim")
-                .await?
-            {
+            let claim = claim(server, node.offer.clone());
+            if !placement.allocations_claim(&claim).traced("placement", "claim").await? {
                 continue;
             }
             match self.host_claim(server, node).await? {
@@ -125,7 +139,18 @@ impl Compute {
     }
 
     /// Why no node will do: all nodes are looked at, also those without room.
-    async fn refusal(&self, fleet: &Fleet, aggregates: &Aggregates, request: &Request) -> Result<Choice> {
+    async fn refusal(
+        &self,
+        fleet: &Fleet,
+        aggregates: &Aggregates,
+        request: &Request,
+        search: CandidateRequest,
+    ) -> Result<Choice> {
+        let mut offers = BTreeMap::new();
+        if request.has_groups {
+            let found = self.0.deps.placement.candidates(&CandidateRequest { limit: None, ..search }).await?;
+            offers.extend(found.into_iter().map(|found| (found.root.provider.id.clone(), found.allocations)));
+        }
         let ids: Vec<String> = fleet.all().map(|known| known.node.id.clone()).collect();
         let summaries = self.0.deps.placement.provider_summaries(&ids).traced("placement", "look at all").await?;
         let summaries: BTreeMap<&str, &Arc<Summary>> =
@@ -136,7 +161,8 @@ impl Compute {
             .all()
             .map(|known| {
                 let summary = summaries.get(known.node.id.as_str()).map(|summary| Arc::clone(summary));
-                self.seen(fleet, aggregates, &counts, known, summary)
+                let offer = offers.remove(&known.node.id).unwrap_or_default();
+                Node { offer, ..self.seen(fleet, aggregates, &counts, known, summary) }
             })
             .collect();
         all.sort_unstable_by(|one, other| one.host.cmp(&other.host));
@@ -156,18 +182,20 @@ impl Compute {
     ) -> Result<(Vec<Node>, bool)> {
         let candidates = self.0.deps.placement.candidates(search).traced("placement", "candidates").await?;
         let is_cut = search.limit.is_some_and(|limit| candidates.len() >= limit);
-        let mut found: Vec<(&Arc<Known>, Arc<Summary>)> = Vec::with_capacity(candidates.len());
-        for Candidate { root, .. } in candidates {
+        let mut found: Vec<(&Arc<Known>, Arc<Summary>, Allocations)> = Vec::with_capacity(candidates.len());
+        for Candidate { root, allocations, .. } in candidates {
             // One node may be a candidate in several ways.
             if let Some(known) = fleet.get(&root.provider.id)
-                && found.last().is_none_or(|(last, _)| last.node.id != known.node.id)
+                && found.last().is_none_or(|(last, ..)| last.node.id != known.node.id)
             {
-                found.push((known, root));
+                found.push((known, root, allocations));
             }
         }
-        let hosts: Vec<&str> = found.iter().map(|(known, _)| known.node.host.as_str()).collect();
+        let hosts: Vec<&str> = found.iter().map(|(known, ..)| known.node.host.as_str()).collect();
         let counts = self.counts(&hosts).await?;
-        let seen = found.into_iter().map(|(known, root)| self.seen(fleet, aggregates, &counts, known, Some(root)));
+        let seen = found
+            .into_iter()
+            .map(|(known, root, offer)| Node { offer, ..self.seen(fleet, aggregates, &counts, known, Some(root)) });
         Ok((seen.collect(), is_cut))
     }
 
@@ -193,7 +221,7 @@ impl Compute {
         known: &Known,
         summary: Option<Arc<Summary>>,
     ) -> Node {
-        let nodes::Node { id, host, address, hypervisor_type, .. } = &known.node;
+        let nodes::Node { host, address, hypervisor_type, .. } = &known.node;
         let capacity = |class: &str| {
             let Stock { capacity, used, .. } = summary.as_ref()?.resources.get(class).copied()?;
             Some(Capacity { total: capacity, used })
@@ -214,7 +242,7 @@ impl Compute {
             io_ops: counts.io_ops.get(host).copied().unwrap_or(0),
             build_failures: known.node.failed_builds,
             metrics: metrics(&known.node),
-            id: id.clone(),
+            offer: Allocations::new(),
             host: host.clone(),
             address: address.clone(),
             hypervisor_type: hypervisor_type.clone(),
@@ -222,7 +250,8 @@ impl Compute {
         }
     }
 
-    async fn request(&self, server: &Server, wanted: &Group, excluded: &[String]) -> Result<Request> {
+    async fn request(&self, server: &Server, search: &CandidateRequest, excluded: &[String]) -> Result<Request> {
+        let wanted = search.groups.get("").cloned().unwrap_or_default();
         let hints = &server.scheduler_hints.0;
         let (same, different) = (texts(hints, "same_host"), texts(hints, "different_host"));
         let mut hosts = BTreeMap::new();
@@ -244,6 +273,7 @@ impl Compute {
             cpus: amount("VCPU") + amount("PCPU"),
             memory_mb: amount("MEMORY_MB"),
             disk_gb: amount("DISK_GB"),
+            has_groups: search.groups.len() > 1,
             resources: wanted.resources.clone(),
             required_traits: wanted.required.iter().flatten().cloned().collect(),
             forbidden_traits: wanted.forbidden.iter().cloned().collect(),
@@ -297,79 +327,24 @@ fn query(hints: &Map<String, Value>) -> Option<Value> {
     }
 }
 
-/// The same search where only one node can be meant.
-fn narrowed(mut wanted: Group, request: &Request, fleet: &Fleet) -> Group {
+/// Spares the search nodes that the filters would not let pass.
+fn narrow(search: &mut CandidateRequest, request: &Request, fleet: &Fleet) {
+    let wanted = search.groups.entry(String::new()).or_default();
+    wanted.forbidden.insert(nodes::DISABLED.to_owned());
     let bound = request.group.as_ref().filter(|group| group.policy == scheduler::Policy::Affinity);
     let only = bound.filter(|group| group.hosts.len() == 1).and_then(|group| group.hosts.keys().next());
     let host = Some(&request.host).filter(|host| !host.is_empty()).or(only);
     if let Some(known) = host.and_then(|host| fleet.of_host(host)) {
         wanted.in_tree = Some(known.node.id.clone());
     }
-    wanted
 }
 
-/// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits.
-fn wanted(server: &Server) -> Group {
-    let mut group = Group { resources: resources_of(&server.flavor.0, &server.image.0), ..Group::default() };
-    for (key, value) in &server.flavor.0.extra_specs {
-        if let Some(name) = key.strip_prefix("trait:") {
-            match value.as_str() {
-                "required" => group.required.push(BTreeSet::from([name.to_owned()])),
-                "forbidden" => drop(group.forbidden.insert(name.to_owned())),
-                _ => {}
-            }
-        }
-    }
-    for (key, value) in &server.image.0.properties {
-        if let (Some(name), "required") = (key.strip_prefix("trait:"), value.as_str()) {
-            group.required.push(BTreeSet::from([name.to_owned()]));
-        }
-    }
-    group
-}
-
-/// What a server of that size takes: the flavor's size, unless its extra specs say otherwise.
-fn resources_of(flavor: &Flavor, image: &Image) -> BTreeMap<String, i64> {
-    let dedicated = dedicated_cpus(flavor, image);
-    // The emulator's threads have one for themselves.
-    let isolated = flavor.extra_specs.get("hw:emulator_threads_policy").is_some_and(|policy| policy == "isolate");
-    let mut resources = BTreeMap::from([
-        ("VCPU".to_owned(), flavor.vcpus - dedicated),
-        ("PCPU".to_owned(), if dedicated > 0 { dedicated + i64::from(isolated) } else { 0 }),
-        ("MEMORY_MB".to_owned(), flavor.memory_mb),
-        ("DISK_GB".to_owned(), flavor.disk_gb()),
-    ]);
-    for (key, value) in &flavor.extra_specs {
-        if let Some(class) = key.strip_prefix("resources:") {
-            resources.insert(class.to_owned(), value.parse().unwrap_or(0));
-        }
-    }
-    resources.retain(|_, amount| *amount > 0);
-    resources
-}
-
-/// How many of its processors are to be processors of the node that nobody else has. What the node itself will refuse, it
-/// is left to say.
-fn dedicated_cpus(flavor: &Flavor, image: &Image) -> i64 {
-    let policy = flavor.extra_specs.get("hw:cpu_policy").or_else(|| image.properties.get("hw_cpu_policy"));
-    match policy.map(String::as_str) {
-        Some("dedicated") => flavor.vcpus,
-        Some("mixed") => {
-            let mask = flavor.extra_specs.get("hw:cpu_dedicated_mask").map(String::as_str).unwrap_or_default();
-            let count = u32::try_from(flavor.vcpus).unwrap_or(u32::MAX);
-            let set = protocol::CpuSet::among(mask, count).unwrap_or_default();
-            i64::try_from(set.0.len()).unwrap_or(i64::MAX).min(flavor.vcpus)
-        }
-        _ => 0,
-    }
-}
-
-fn claim(server: &Server, provider_id: &str, resources: BTreeMap<String, i64>) -> Claim {
+fn claim(server: &Server, allocations: Allocations) -> Claim {
     Claim {
         consumer_id: server.id.clone(),
         project_id: server.project_id.clone(),
         user_id: server.user_id.clone(),
         consumer_type: Some("INSTANCE".to_owned()),
-        allocations: BTreeMap::from([(provider_id.to_owned(), resources)]),
+        allocations,
     }
 }

@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use policy::Target;
 use serde::{Deserialize, Serialize};
 
+use crate::state::{self, Action};
 use crate::{Compute, store};
 
 db::row! {
@@ -198,12 +199,25 @@ impl Server {
         self.resized_from.as_deref().and_then(|resized| serde_json::from_str(resized).ok())
     }
 
-    /// What of the quota it holds: nothing while it can only be restored, the larger of both sizes while it can go back
-    /// to another.
+    /// Whether its states permit the action; 409 says which does not. What an administrator says of a server does not end
+    /// its resize or its rescue: those can be ended still.
+    pub(crate) fn permits(&self, action: Action) -> Result<()> {
+        let declared = matches!(self.vm_state.as_str(), state::ACTIVE | state::STOPPED | state::ERROR);
+        let vm_state = match action {
+            Action::ResizeConfirm | Action::ResizeRevert if declared && self.resized_from.is_some() => state::RESIZED,
+            Action::Unrescue if declared && self.rescue.is_some() => state::RESCUED,
+            _ => &self.vm_state,
+        };
+        action.check(&self.id, vm_state, &self.task_state)
+    }
+
+    /// What of the quota it holds: nothing while it can only be restored.
     pub(crate) fn quota_held(&self) -> Vec<(&'static str, i64)> {
-        if self.vm_state == crate::state::SOFT_DELETED {
-            return Vec::new();
-        }
+        if self.vm_state == state::SOFT_DELETED { Vec::new() } else { self.quota_size() }
+    }
+
+    /// What of the quota it takes: the larger of both sizes while it can go back to another.
+    pub(crate) fn quota_size(&self) -> Vec<(&'static str, i64)> {
         let old = self.resized_from().map(|resized| resized.flavor.quota(1));
         let held = self.flavor.0.quota(1).into_iter().enumerate();
         held.map(|(index, (name, amount))| (name, old.map_or(amount, |old| amount.max(old[index].1)))).collect()

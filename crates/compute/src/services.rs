@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
+use db::On;
 
 use crate::Compute;
 use crate::nodes::{AGENT, Node, Service};
@@ -52,7 +53,7 @@ impl Compute {
                 service.name
             )));
         }
-        if let Some((disabled, reason)) = change.disabled {
+        if let Some((disabled, reason)) = change.disabled.clone() {
             service.disabled = disabled;
             service.disabled_reason = reason;
         }
@@ -63,21 +64,22 @@ impl Compute {
         store::service_update(&mut tx, &service, self.runtime().clock.now()).await?;
         fleet::node_changed(&mut tx, &service.host).await?;
         tx.commit().await?;
+        if let (Some(_), Some(node)) = (change.disabled, store::node_of_host(self.db(), &service.host).await?) {
+            self.node_tell_or_warn(&node).await;
+        }
         Ok(service)
     }
 
     /// Deletes a service and its node. A node that is still alive comes back with its next report.
     pub(crate) async fn service_delete(&self, service: &Service) -> Result<()> {
-        if service.name == AGENT && self.node_servers_count(&service.host).await? > 0 {
-            return Err(Error::conflict(
-                "Unable to delete compute service that is hosting instances. Migrate or delete the instances first.",
-            ));
-        }
+        self.hosting_check(service, self.db()).await?;
         let node = store::node_of_host(self.db(), &service.host).await?.filter(|_| service.name == AGENT);
         if let Some(node) = &node {
             self.0.deps.placement.provider_delete(&node.id).await?;
         }
         let mut tx = self.db().begin().await?;
+        // A server that came meanwhile: the node's next report tells placement of it again.
+        self.hosting_check(service, &mut tx).await?;
         if service.name == AGENT {
             store::node_delete(&mut tx, &service.host).await?;
             aggregates::advance(&mut tx).await?;
@@ -102,9 +104,14 @@ impl Compute {
         Ok(summaries.into_iter().map(|summary| (summary.provider.id.clone(), used(&summary))).collect())
     }
 
-    /// How many servers the node carries, as it last reported.
-    async fn node_servers_count(&self, host: &str) -> Result<i64> {
-        Ok(store::node_of_host(self.db(), host).await?.map_or(0, |node| node.servers_running))
+    /// 409 for a service whose node has servers.
+    async fn hosting_check(&self, service: &Service, on: impl Into<On<'_>>) -> Result<()> {
+        if service.name == AGENT && servers::are_on(on, &service.host).await? {
+            return Err(Error::conflict(
+                "Unable to delete compute service that is hosting instances. Migrate or delete the instances first.",
+            ));
+        }
+        Ok(())
     }
 
     /// The node by id, or by the number of old microversions.

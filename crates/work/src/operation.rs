@@ -3,6 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 /// A kind of durable work. The implementing struct is what the operation knows: its parameters and what its steps
 /// have learnt; it is saved after every step.
@@ -44,6 +45,8 @@ pub struct Progress {
     pub failure: Option<String>,
     /// The node that did the step, for the list of events; the step sets it.
     pub host: Option<String>,
+    /// Says when something else took the operation's place, so that no step needs to wait any longer.
+    pub cancelled: CancellationToken,
 }
 
 /// Why a step did not succeed.

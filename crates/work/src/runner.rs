@@ -8,6 +8,7 @@ use db::{Db, Json, Result, Tx};
 use jiff::Timestamp;
 use runtime::Runtime;
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 use trace::{Span, Trace};
 use tracing::Instrument as _;
 
@@ -66,6 +67,9 @@ impl Default for Options {
     }
 }
 
+/// Why an operation ended that something else took the place of.
+const CANCELLED: &str = "The request was cancelled: a later one took its place.";
+
 /// The runner of durable work; a cheap handle.
 #[derive(Clone)]
 pub struct Work(Arc<Inner>);
@@ -77,13 +81,16 @@ struct Inner {
     kinds: Mutex<HashMap<&'static str, Arc<dyn Kind>>>,
     wake: Notify,
     slots: Arc<Semaphore>,
+    /// What cancels the operations that run here, by their ids.
+    running: Mutex<HashMap<String, CancellationToken>>,
 }
 
 impl Work {
     /// A runner over `db`. Register the kinds of work, then [`start`](Self::start) it.
     pub fn new(db: Db, runtime: Runtime, options: Options) -> Self {
         let slots = Arc::new(Semaphore::new(options.concurrency));
-        Self(Arc::new(Inner { db, runtime, options, kinds: Mutex::default(), wake: Notify::new(), slots }))
+        let (kinds, running) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { db, runtime, options, kinds, wake: Notify::new(), slots, running }))
     }
 
     /// Makes operations of the kind `O` runnable here.
@@ -115,9 +122,18 @@ impl Work {
         store::step_note(tx, &id, Some(now), None, None).await
     }
 
-    /// Asks for the open operations on `target` to be undone, for a target that is to go.
-    pub async fn cancel(&self, tx: &mut Tx, target: &str) -> Result<u64> {
+    /// Asks, in the caller's transaction, for the open operations on `target` to be undone, because something takes
+    /// their place. Returns their ids; [`interrupt`](Self::interrupt) them after the commit.
+    pub async fn cancel(&self, tx: &mut Tx, target: &str) -> Result<Vec<String>> {
         store::operations_cancel(tx, target).await
+    }
+
+    /// Has cancelled operations that run here wait for nothing any longer.
+    pub fn interrupt(&self, ids: &[String]) {
+        let running = self.0.running();
+        for token in ids.iter().filter_map(|id| running.get(id)) {
+            token.cancel();
+        }
     }
 
     /// Whether the operation has ended, and if it failed why; `None` while it goes on.
@@ -227,6 +243,7 @@ impl Work {
             () = run.instrument(span) => {}
             () = self.keep_lease(&id) => {}
         }
+        self.0.running().remove(&id);
     }
 
     /// Has it recorded which parts the steps asked. The steps themselves are in the database already.
@@ -282,6 +299,10 @@ impl<O: Operation> Kind for Registered<O> {
             Err(source) => return Err(db::Error::Column { column: "data".to_owned(), source: Box::new(source) }),
         };
         let mut is_started = false;
+        let token = work.running().entry(record.id.clone()).or_default().clone();
+        if record.cancelled || store::operation_is_cancelled(&work.db, &record.id).await? {
+            token.cancel();
+        }
         while let Some(undo) = open_phase(&record) {
             let Some(step) = step_of::<O>(&record) else { return close(work, record).await };
             if record.attempts == 0 && !is_started {
@@ -289,15 +310,14 @@ impl<O: Operation> Kind for Registered<O> {
                 store::step_start(&mut tx, &record.id, step.name(), undo, work.runtime.clock.now()).await?;
                 tx.commit().await?;
             }
-            let cancelled = !undo && store::operation_is_cancelled(&work.db, &record.id).await?;
-            let mut progress = progress(&record);
-            let outcome = if cancelled {
-                Err(Failure::Fatal("The request was cancelled because its target is to be deleted.".to_owned()))
+            let mut progress = progress(&record, &token);
+            let outcome = if !undo && token.is_cancelled() {
+                Err(Failure::Fatal(CANCELLED.to_owned()))
             } else {
                 self.attempt(work, step, undo, &mut data, &mut progress).await
             };
             record.data = encode(&data)?;
-            if !advance::<O>(work, &mut record, step.name(), undo, outcome, progress.host).await? {
+            if !advance::<O>(work, &mut record, step.name(), undo, outcome, &progress).await? {
                 return Ok(());
             }
             // Together with the end of the one before.
@@ -335,6 +355,10 @@ impl<O: Operation> Registered<O> {
 }
 
 impl Inner {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fault(&self, kind: &str, step: &str) -> Option<Moment> {
         self.options.fault.as_ref().filter(|fault| fault.kind == kind && fault.step == step).map(|fault| fault.moment)
     }
@@ -353,13 +377,14 @@ fn open_phase(record: &Record) -> Option<bool> {
     }
 }
 
-fn progress(record: &Record) -> Progress {
+fn progress(record: &Record, cancelled: &CancellationToken) -> Progress {
     Progress {
         operation_id: record.id.clone(),
         request_id: record.request_id.clone(),
         attempts: record.attempts,
         failure: record.failure.clone(),
         host: None,
+        cancelled: cancelled.clone(),
     }
 }
 
@@ -385,7 +410,7 @@ async fn advance<O: Operation>(
     name: &str,
     undo: bool,
     outcome: Result<(), Failure>,
-    host: Option<String>,
+    progress: &Progress,
 ) -> Result<bool> {
     let now = work.runtime.clock.now();
     let mut not_before = now;
@@ -421,9 +446,12 @@ async fn advance<O: Operation>(
     let ended = open_phase(record).is_none();
     let until = if pausing || ended { Timestamp::UNIX_EPOCH } else { later(now, work.options.lease) };
     let mut tx = work.db.begin().await?;
-    store::step_note(&mut tx, &record.id, (!pausing).then_some(now), note, host).await?;
-    let kept = store::operation_save(&mut tx, record, &work.options.owner, not_before, until).await?;
-    let goes_on = kept && !pausing && !ended;
+    store::step_note(&mut tx, &record.id, (!pausing).then_some(now), note, progress.host.clone()).await?;
+    let saved = store::operation_save(&mut tx, record, &work.options.owner, not_before, until).await?;
+    if saved == Some(true) {
+        progress.cancelled.cancel();
+    }
+    let goes_on = saved.is_some() && !pausing && !ended;
     if let (true, Some(undo), Some(next)) = (goes_on, open_phase(record), step_of::<O>(record)) {
         store::step_start(&mut tx, &record.id, next.name(), undo, now).await?;
     }

@@ -46,7 +46,7 @@ db::row! {
         pub data: String,
         /// Why it failed, for the user.
         pub failure: Option<String>,
-        /// Whether it is to be undone because its target is to go.
+        /// Whether it is to be undone because something took its place.
         pub cancelled: bool,
         /// How often the current step was tried.
         pub attempts: i64,
@@ -171,32 +171,32 @@ pub(crate) async fn lease_renew(db: &Db, id: &str, owner: &str, until: Timestamp
     Ok(kept == 1)
 }
 
-/// Saves where the operation stands, if `owner` still holds it. Ended operations give their lease back.
+/// Saves where the operation stands, if `owner` still holds it. Ended operations give their lease back. Tells whether
+/// someone asked to undo it; `None` if it was not saved.
 pub(crate) async fn operation_save(
     tx: &mut Tx,
     record: &Record,
     owner: &str,
     not_before: Timestamp,
     until: Timestamp,
-) -> Result<bool> {
-    let saved =
-        sql("UPDATE operations SET phase = $3, step = $4, undo_to = $5, resume = $6, data = $7, failure = $8, \
-         attempts = $9, not_before = $10, lease_until = $11, updated_at = $12 WHERE id = $1 AND owner = $2")
-        .bind(&record.id)
-        .bind(owner)
-        .bind(&record.phase)
-        .bind(record.step)
-        .bind(record.undo_to)
-        .bind(record.resume)
-        .bind(&record.data)
-        .bind(record.failure.clone())
-        .bind(record.attempts)
-        .bind(not_before)
-        .bind(until)
-        .bind(record.updated_at)
-        .execute(tx)
-        .await?;
-    Ok(saved == 1)
+) -> Result<Option<bool>> {
+    sql("UPDATE operations SET phase = $3, step = $4, undo_to = $5, resume = $6, data = $7, failure = $8, \
+         attempts = $9, not_before = $10, lease_until = $11, updated_at = $12 WHERE id = $1 AND owner = $2 \
+         RETURNING cancelled")
+    .bind(&record.id)
+    .bind(owner)
+    .bind(&record.phase)
+    .bind(record.step)
+    .bind(record.undo_to)
+    .bind(record.resume)
+    .bind(&record.data)
+    .bind(record.failure.clone())
+    .bind(record.attempts)
+    .bind(not_before)
+    .bind(until)
+    .bind(record.updated_at)
+    .optional(tx)
+    .await
 }
 
 /// Whether someone asked to undo the operation.
@@ -204,11 +204,11 @@ pub(crate) async fn operation_is_cancelled(db: &Db, id: &str) -> Result<bool> {
     Ok(sql("SELECT cancelled FROM operations WHERE id = $1").bind(id).optional(db).await?.unwrap_or(false))
 }
 
-/// Asks the open operations on `target` to be undone.
-pub(crate) async fn operations_cancel(tx: &mut Tx, target: &str) -> Result<u64> {
-    sql("UPDATE operations SET cancelled = TRUE WHERE target = $1 AND phase IN ('run', 'undo')")
+/// Asks the open operations on `target` to be undone, now and not after the pause that they are in, and returns their ids.
+pub(crate) async fn operations_cancel(tx: &mut Tx, target: &str) -> Result<Vec<String>> {
+    sql("UPDATE operations SET cancelled = TRUE, not_before = 0 WHERE target = $1 AND phase IN ('run', 'undo') RETURNING id")
         .bind(target)
-        .execute(tx)
+        .all(tx)
         .await
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use placement::Summary;
+use placement::{Allocations, Summary};
 
 use crate::aggregates::Aggregate;
 pub use config::Config;
@@ -33,8 +33,6 @@ impl Capacity {
 /// A node as the scheduler sees it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Node {
-    /// Its resource provider.
-    pub(crate) id: String,
     pub(crate) host: String,
     pub(crate) address: String,
     pub(crate) zone: String,
@@ -61,6 +59,8 @@ pub(crate) struct Node {
     /// How many servers failed to come up there since one did.
     pub(crate) build_failures: i64,
     pub(crate) metrics: BTreeMap<&'static str, f64>,
+    /// What the server would take there, as placement found it; empty where that was not asked.
+    pub(crate) offer: Allocations,
 }
 
 /// The NUMA cells of a node, all alike.
@@ -107,7 +107,9 @@ pub(crate) struct Request {
     pub(crate) cpus: i64,
     pub(crate) memory_mb: i64,
     pub(crate) disk_gb: i64,
-    /// All that it takes of what placement counts, by resource class.
+    /// Whether it has groups of resources that are each met by one provider.
+    pub(crate) has_groups: bool,
+    /// All that it takes of what placement counts, by resource class, but for the groups.
     pub(crate) resources: BTreeMap<String, i64>,
     pub(crate) required_traits: Vec<String>,
     pub(crate) forbidden_traits: Vec<String>,
@@ -163,10 +165,18 @@ pub(crate) fn select<'a>(nodes: &'a [Node], request: &Request, config: &Config) 
     let passes = |node: &Node| filters.iter().all(|filter| filter.passes(node, request, config));
     let mut left: Vec<&Node> = nodes.iter().filter(|node| passes(node)).collect();
     if left.is_empty() {
-        return Err(Box::new(refusal::explain(nodes, request, config)));
+        return Err(Box::new(refusal::explain(nodes, request, config, &filters)));
     }
     weighers::sort(&mut left, request, config);
     Ok(left)
+}
+
+/// Whether a server may stay on its node although its image is another now; if not, why.
+pub(crate) fn recheck(node: Node, request: &Request, config: &Config) -> Option<Box<Refusal>> {
+    let mut filters = filters::chosen(config);
+    filters.retain(|filter| filter.on_rebuild());
+    let passes = filters.iter().all(|filter| filter.passes(&node, request, config));
+    (!passes).then(|| Box::new(refusal::explain(&[node], request, config, &filters)))
 }
 
 #[cfg(test)]

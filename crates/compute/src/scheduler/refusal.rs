@@ -1,4 +1,4 @@
-use super::filters::{self, Filter};
+use super::filters::Filter;
 use super::{Config, Node, Request};
 
 /// Why no node can take the server.
@@ -20,11 +20,10 @@ struct Removed {
 }
 
 /// Runs the filters one after another, counting, and looks for the smallest change that would succeed.
-pub(super) fn explain(nodes: &[Node], request: &Request, config: &Config) -> Refusal {
-    let chosen = filters::chosen(config);
+pub(super) fn explain(nodes: &[Node], request: &Request, config: &Config, chosen: &[&dyn Filter]) -> Refusal {
     let mut left: Vec<&Node> = nodes.iter().collect();
     let mut removed = Vec::new();
-    for filter in &chosen {
+    for filter in chosen {
         let of = left.len();
         let (kept, gone): (Vec<&Node>, Vec<&Node>) =
             left.into_iter().partition(|node| filter.passes(node, request, config));
@@ -34,7 +33,7 @@ pub(super) fn explain(nodes: &[Node], request: &Request, config: &Config) -> Ref
         }
         left = kept;
     }
-    Refusal { nodes: nodes.len(), removed, advice: advice(nodes, request, config, &chosen) }
+    Refusal { nodes: nodes.len(), removed, advice: advice(nodes, request, config, chosen) }
 }
 
 /// The change that satisfies the filters of the node with the fewest objections; among those, the roomiest one.

@@ -2,7 +2,6 @@ use super::*;
 
 fn node(host: &str) -> Node {
     Node {
-        id: format!("id-{host}"),
         host: host.to_owned(),
         zone: "nova".to_owned(),
         alive: true,
@@ -59,6 +58,14 @@ fn each_filter_removes_what_it_is_there_for() {
         ("RamFilter", node("a"), Request { memory_mb: 4097, ..request() }),
         ("DiskFilter", node("a"), Request { disk_gb: 91, ..request() }),
         ("ResourcesFilter", node("a"), Request { resources: BTreeMap::from([("CUSTOM_GPU".into(), 1)]), ..request() }),
+        ("ResourceGroupsFilter", node("a"), Request { has_groups: true, ..request() }),
+        ("ComputeCapabilitiesFilter", node("a"), Request { extra_specs: map("vcpus_total", ">= 17"), ..request() }),
+        ("ImagePropertiesFilter", node("a"), Request { image_properties: map("hw_vm_mode", "xen"), ..request() }),
+        (
+            "ImagePropertiesFilter",
+            node("a"),
+            Request { image_properties: map("img_hv_requested_version", ">=8.0,<8.2"), ..request() },
+        ),
     ];
     for (filter, node, request) in refusals {
         let refusal = select(std::slice::from_ref(&node), &request, &Config::default()).unwrap_err();
@@ -151,6 +158,14 @@ fn each_chosen_filter_removes_what_it_is_there_for() {
             "NUMATopologyFilter",
             Node { numa: Some(Numa { cells: 1, cpus: 8, memory_mb: 4096 }), ..node("a") },
             Request { extra_specs: map("hw:numa_nodes", "2"), ..request() },
+        ),
+        (
+            "NUMATopologyFilter",
+            Node { numa: Some(Numa { cells: 2, cpus: 8, memory_mb: 300 }), ..node("a") },
+            Request {
+                extra_specs: [map("hw:numa_nodes", "2"), map("hw:numa_mem.0", "301")].into_iter().flatten().collect(),
+                ..request()
+            },
         ),
         ("AggregateInstanceExtraSpecsFilter", node("a"), Request { extra_specs: map("ssd", "true"), ..request() }),
         (

@@ -23,7 +23,7 @@ impl Compute {
     pub(crate) async fn server_delete(&self, caller: &Caller, server: &Server) -> Result<()> {
         key_check(caller, server)?;
         let keep = self.options().config.reclaim_instance_interval > 0;
-        let may = Action::SoftDelete.check(&server.id, &server.vm_state, &server.task_state).is_ok();
+        let may = server.permits(Action::SoftDelete).is_ok();
         if keep && may && !server.host.is_empty() {
             return self.server_power(caller, server, Power::SoftDelete).await;
         }
@@ -38,28 +38,35 @@ impl Compute {
         if !store::servers::deleting_set(&mut tx, &server.id, now).await? {
             return Ok(()); // It is on its way already, or gone.
         }
-        deps.work.cancel(&mut tx, &server.work_target()).await?;
+        let cancelled = deps.work.cancel(&mut tx, &server.work_target()).await?;
         // Deleting never gives up.
         let deadline = now.checked_add((10 * 365 * 24).hours()).unwrap_or(Timestamp::MAX);
         let data = ServerDelete::new(&server.id);
         deps.work.submit(&mut tx, &promised(user_id, request_id, server, deadline, data)).await?;
         tx.commit().await?;
-        self.0.cancelled.send_modify(|count| *count += 1);
+        deps.work.interrupt(&cancelled);
         deps.work.wake();
         Ok(())
     }
 
-    /// Has the server's node do something that is over with one call.
+    /// Has the server's node do something that is over with one call. A restart by force takes the place of what hangs.
     pub(crate) async fn server_power(&self, caller: &Caller, server: &Server, power: Power) -> Result<()> {
+        let work = &self.0.deps.work;
         let mut tx = self.server_claim(Some(caller), server, power.action()).await?;
+        let mut hanging = Vec::new();
+        if power == Power::RebootHard && !server.task_state.is_empty() {
+            hanging = work.cancel(&mut tx, &server.work_target()).await?;
+        }
         if power == Power::Restore {
             let identity = &self.0.deps.identity;
-            quota::claim(&mut tx, identity, &server.project_id, &server.flavor.0.quota(1)).await?;
+            quota::claim(&mut tx, identity, &server.project_id, &server.quota_size()).await?;
             // From here on it counts, whatever comes.
             let change = Change { vm_state: Some(state::STOPPED), ..Change::default() };
             servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await?;
         }
-        self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, ServerPower::new(&server.id, power)).await.map(drop)
+        self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, ServerPower::new(&server.id, power)).await?;
+        work.interrupt(&hanging);
+        Ok(())
     }
 
     /// Begins an action: checks lock, states and place, and claims the server for it. What belongs to it is written in
@@ -68,7 +75,7 @@ impl Compute {
         if let Some(caller) = caller.filter(|_| action.needs_key()) {
             key_check(caller, server)?;
         }
-        action.check(&server.id, &server.vm_state, &server.task_state)?;
+        server.permits(action)?;
         if server.vm_state != state::SHELVED_OFFLOADED {
             placed(server)?;
         }
@@ -109,7 +116,7 @@ impl Compute {
         let Some(now) = store::servers::server_get(self.db(), &server.id).await? else {
             return Ok(super::not_found(&server.id));
         };
-        Ok(action.check(&now.id, &now.vm_state, &now.task_state).err().unwrap_or_else(|| {
+        Ok(now.permits(action).err().unwrap_or_else(|| {
             Error::conflict(format!("Instance {} changed at the same moment; try again.", server.id))
         }))
     }
@@ -152,8 +159,7 @@ impl Compute {
         let (mut tx, now) = (self.db().begin().await?, self.runtime().clock.now());
         if server.vm_state == state::SOFT_DELETED {
             // What its deletion gave back.
-            let held = server.flavor.0.quota(1);
-            quota::claim(&mut tx, &self.0.deps.identity, &server.project_id, &held).await?;
+            quota::claim(&mut tx, &self.0.deps.identity, &server.project_id, &server.quota_size()).await?;
         }
         if !servers::state_change(&mut tx, &server.id, None, &change, now).await? {
             return Err(Error::conflict(format!("Instance {} is being deleted; nothing else can begin.", server.id)));

@@ -191,20 +191,7 @@ impl Compute {
         }
         let virtual_size = info.virtual_size;
         let image = Image::from(info);
-        if image.min_ram > flavor.memory_mb {
-            return Err(Error::bad_request(format!(
-                "Flavor's memory is too small for requested image: the image needs {} MB.",
-                image.min_ram
-            )));
-        }
-        let bytes = virtual_size.unwrap_or(image.size);
-        let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
-        if flavor.root_gb > 0 && needed > flavor.root_gb {
-            return Err(Error::bad_request(format!(
-                "Flavor's disk is too small for requested image: the image needs {needed} GB, the flavor has {}.",
-                flavor.root_gb
-            )));
-        }
+        size_check(&image, virtual_size.unwrap_or(image.size), flavor)?;
         Ok(image)
     }
 
@@ -393,6 +380,24 @@ pub(crate) fn check_user_data(user_data: Option<&str>) -> Result<()> {
     }
     if STANDARD.decode(user_data.split_whitespace().collect::<String>()).is_err() {
         return Err(Error::bad_request("user_data must be encoded in base64."));
+    }
+    Ok(())
+}
+
+/// 400 for a flavor in which an image of that many bytes has no room.
+pub(super) fn size_check(image: &Image, bytes: i64, flavor: &Flavor) -> Result<()> {
+    if image.min_ram > flavor.memory_mb {
+        return Err(Error::bad_request(format!(
+            "Flavor's memory is too small for requested image: the image needs {} MB.",
+            image.min_ram
+        )));
+    }
+    let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
+    if flavor.root_gb > 0 && needed > flavor.root_gb {
+        return Err(Error::bad_request(format!(
+            "Flavor's disk is too small for requested image: the image needs {needed} GB, the flavor has {}.",
+            flavor.root_gb
+        )));
     }
     Ok(())
 }

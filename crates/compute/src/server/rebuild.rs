@@ -12,7 +12,7 @@ use crate::state::Action;
 use crate::store::servers::{self, Change, Edit};
 use crate::work::rebuild::ServerRebuild;
 use crate::work::steps::Before;
-use crate::{Compute, store};
+use crate::{Compute, demand, store};
 
 /// How long fetching an image and making disks may take.
 const LIMIT_MINUTES: i64 = 60;
@@ -40,6 +40,12 @@ impl Compute {
                 }
                 _ => error,
             })?;
+        if !demand::same_processors(&server.flavor.0, &server.image.0, &image) {
+            return Err(Error::bad_request(
+                "An instance's NUMA topology cannot be changed as part of a rebuild. The image asks for other processors \
+                 or NUMA nodes than the server has; make a new server from it.",
+            ));
+        }
         let metadata = order.metadata.clone().unwrap_or_else(|| server.metadata.0.clone());
         check_metadata(&metadata, self.metadata_limit(&server.project_id).await?)?;
         check_user_data(order.user_data.as_ref().and_then(Option::as_deref))?;

@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: &str = "id, number, project_id, user_id, name, descrip
 /// Writes a new server.
 pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
     let mut insert = sql("INSERT INTO servers (");
-    insert.push(COLUMNS).push(", flavor_id) VALUES (");
+    insert.push(COLUMNS).push(", flavor_id, state_since) VALUES (");
     insert.push_bind(&server.id).push(", ").push_bind(server.number).push(", ");
     for text in [&server.project_id, &server.user_id, &server.name] {
         insert.push_bind(text).push(", ");
@@ -46,7 +46,7 @@ pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
     insert.push_bind(&server.locked_by).push(", ").push_bind(server.rescue.clone()).push(", ");
     insert.push_bind(server.resized_from.clone()).push(", ").push_bind(&server.shelved_image_id).push(", ");
     insert.push_bind(&server.password).push(", ").push_bind(&server.personality).push(", ");
-    insert.push_bind(&server.flavor.0.id).push(")");
+    insert.push_bind(&server.flavor.0.id).push(", ").push_bind(server.created_at).push(")");
     insert.execute(tx).await.map(drop)
 }
 
@@ -99,8 +99,12 @@ pub(crate) async fn state_change(
 ) -> Result<bool> {
     let mut update = sql("UPDATE servers SET updated_at = ");
     update.push_bind(now);
+    if let Some(vm_state) = change.vm_state {
+        update.push(", vm_state = ").push_bind(vm_state);
+        update.push(", state_since = CASE WHEN vm_state = ").push_bind(vm_state);
+        update.push(" THEN state_since ELSE ").push_bind(now).push(" END");
+    }
     for (column, text) in [
-        (", vm_state = ", change.vm_state),
         (", task_state = ", change.task_state),
         (", host = ", change.host),
         (", zone = ", change.zone),
@@ -281,7 +285,7 @@ pub(crate) async fn given_set(tx: &mut Tx, id: &str, given: &Given) -> Result<()
 pub(crate) async fn servers_waiting(db: &Db, vm_state: &str, before: Timestamp) -> Result<Vec<Server>> {
     let mut select = sql("SELECT ");
     select.push(COLUMNS).push(" FROM servers WHERE deleted_at IS NULL AND task_state = '' AND vm_state = ");
-    select.push_bind(vm_state).push(" AND updated_at <= ").push_bind(before).push(" ORDER BY updated_at LIMIT 1000");
+    select.push_bind(vm_state).push(" AND state_since <= ").push_bind(before).push(" ORDER BY state_since LIMIT 1000");
     select.all(db).await
 }
 
@@ -333,6 +337,12 @@ pub(crate) async fn servers_of_host(db: &Db, host: &str) -> Result<Vec<Placed>> 
     .bind(host)
     .all(db)
     .await
+}
+
+/// Whether any server is on a node.
+pub(crate) async fn are_on(on: impl Into<On<'_>>, host: &str) -> Result<bool> {
+    let first = sql("SELECT id FROM servers WHERE deleted_at IS NULL AND host = $1 LIMIT 1").bind(host);
+    Ok(first.optional::<String>(on).await?.is_some())
 }
 
 db::row! {

@@ -73,7 +73,7 @@ impl Compute {
     /// Asks the agent of a server's node within a step: trouble that may pass is tried again a few times.
     pub(crate) async fn ask_step(&self, server: &Server, call: &Call, to: &mut Progress) -> Result<Answer, Failure> {
         to.host = Some(server.host.clone());
-        match self.ask_for(&server.id, &server.host, call).await {
+        match self.ask_for(to, &server.host, call).await {
             Ok(answer) => Ok(answer),
             Err(Trouble::Problem(Problem::Permanent(reason))) => Err(Failure::Fatal(reason)),
             Err(trouble) if to.attempts + 1 >= TRIES => Err(Failure::Fatal(trouble.to_string())),
@@ -103,29 +103,12 @@ impl Compute {
         Err(trouble.into())
     }
 
-    /// Asks the agent on behalf of a server's creation, and stops waiting when the server is to be deleted.
-    pub(crate) async fn ask_for(&self, server_id: &str, host: &str, call: &Call) -> Result<Answer, Trouble> {
+    /// Asks the agent on behalf of an operation, and stops waiting when something takes the operation's place.
+    pub(crate) async fn ask_for(&self, to: &Progress, host: &str, call: &Call) -> Result<Answer, Trouble> {
         tokio::select! {
             answer = self.ask(host, call) => answer,
-            () = self.deleting(server_id) => {
-                Err(Trouble::Problem(Problem::Permanent("the server is to be deleted".to_owned())))
-            }
-        }
-    }
-
-    /// Resolves when the server is on its way out.
-    async fn deleting(&self, server_id: &str) {
-        // First as if something had changed: it may have before this began to listen.
-        let mut cancelled = self.0.cancelled.subscribe();
-        cancelled.mark_changed();
-        loop {
-            if cancelled.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-            match crate::store::servers::server_get(self.db(), server_id).await {
-                Ok(Some(server)) if server.task_state != crate::state::DELETING => {}
-                Ok(_) => return,
-                Err(error) => tracing::warn!(?error, "cannot see whether the server is to be deleted"),
+            () = to.cancelled.cancelled() => {
+                Err(Trouble::Problem(Problem::Permanent("a later request took the place of this one".to_owned())))
             }
         }
     }

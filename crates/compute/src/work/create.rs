@@ -214,7 +214,7 @@ impl Step<ServerCreate> for ImageFetch {
             None => (&server.image_id, &server.image.0),
         };
         let call = compute.image_fetch(id, image, Duration::from_secs(3600));
-        match compute.ask_for(&server.id, &host, &call).await {
+        match compute.ask_for(to, &host, &call).await {
             Ok(_) => Ok(()),
             Err(trouble) => Err(operation.trouble(trouble)),
         }
@@ -243,7 +243,7 @@ async fn ask(
     to.host = Some(host.clone());
     operation.swept = false;
     let call = call(spec(compute, operation).await?);
-    match compute.ask_for(&operation.server_id, &host, &call).await {
+    match compute.ask_for(to, &host, &call).await {
         Ok(_) => Ok(()),
         Err(trouble) => Err(operation.trouble(trouble)),
     }

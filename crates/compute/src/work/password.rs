@@ -57,7 +57,7 @@ impl Step<ServerPassword> for Set {
         let (user, password) = (server.image.0.properties.get("os_admin_user").cloned(), operation.password.clone());
         let call = Call::ServerPassword { server_id: server.id.clone(), user, password };
         to.host = Some(server.host.clone());
-        match compute.ask_for(&server.id, &server.host, &call).await {
+        match compute.ask_for(to, &server.host, &call).await {
             Ok(_) => Ok(()),
             Err(trouble @ (Trouble::Away(_) | Trouble::Problem(Problem::Temporary(_)))) if to.attempts < TRIES => {
                 Err(Failure::Wait { reason: trouble.to_string(), after: PAUSE })

@@ -121,18 +121,19 @@ impl Step<ServerPower> for Switch {
         compute.ask_step(&server, &call, to).await.map(drop)
     }
 
-    async fn undo(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
-        let change = Change { task_state: Some(""), ..Change::default() };
-        if operation.power != Power::Restore {
-            return steps::change(compute, &operation.server_id, &change).await;
+    async fn undo(&self, compute: &Compute, operation: &mut ServerPower, to: &mut Progress) -> Result<(), Failure> {
+        if to.cancelled.is_cancelled() {
+            return Ok(()); // What took its place has the server now.
         }
         let server = super::server(compute, &operation.server_id).await?;
         let now = compute.runtime().clock.now();
-        let deleted = Change { vm_state: Some(state::SOFT_DELETED), ..change };
-        let from = From { vm_state: state::STOPPED, task_state: operation.power.action().task() };
+        let restoring = operation.power == Power::Restore;
+        let vm_state = restoring.then_some(state::SOFT_DELETED);
+        let change = Change { vm_state, task_state: Some(""), ..Change::default() };
+        let from = From { vm_state: &server.vm_state, task_state: operation.power.action().task() };
         let mut tx = compute.db().begin().await?;
-        if state_change(&mut tx, &server.id, Some(from), &deleted, now).await? {
-            let held = server.flavor.0.quota(1);
+        if state_change(&mut tx, &server.id, Some(from), &change, now).await? && restoring {
+            let held = server.quota_size();
             quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &held).await.map_err(retry)?;
         }
         tx.commit().await?;
@@ -150,17 +151,20 @@ impl Step<ServerPower> for Settle {
     }
 
     async fn run(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
+        let server = super::server(compute, &operation.server_id).await?;
         let mut change = Change::default();
+        let mut from = None;
         if let Some(power_state) = operation.power.power_state() {
             let vm_state = Some(operation.power.action().result());
             change = Change { vm_state, task_state: Some(""), power_state: Some(power_state.number()), ..change };
+            // If something took its place, the server is that one's.
+            from = Some(From { vm_state: &server.vm_state, task_state: operation.power.action().task() });
         }
-        let server = super::server(compute, &operation.server_id).await?;
         let mut tx = compute.db().begin().await?;
-        let changed = state_change(&mut tx, &operation.server_id, None, &change, compute.runtime().clock.now()).await?;
+        let changed = state_change(&mut tx, &operation.server_id, from, &change, compute.runtime().clock.now()).await?;
         if operation.power == Power::SoftDelete && changed && server.vm_state != state::SOFT_DELETED {
             let identity = &compute.0.deps.identity;
-            quota::release(&mut tx, identity, &server.project_id, &server.flavor.0.quota(1)).await.map_err(failure)?;
+            quota::release(&mut tx, identity, &server.project_id, &server.quota_size()).await.map_err(failure)?;
         }
         tx.commit().await?;
         Ok(())

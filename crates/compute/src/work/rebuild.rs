@@ -55,7 +55,28 @@ impl Operation for ServerRebuild {
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&Begin, &Fetch, &PowerOff, &Replace, &PowerOn, &Settle]
+        &[&Begin, &Check, &Fetch, &PowerOff, &Replace, &PowerOn, &Settle]
+    }
+}
+
+/// Asks whether the node can run what the image is made for.
+struct Check;
+
+#[async_trait]
+impl Step<ServerRebuild> for Check {
+    fn name(&self) -> &'static str {
+        "check"
+    }
+
+    async fn run(&self, compute: &Compute, operation: &mut ServerRebuild, _: &mut Progress) -> Result<(), Failure> {
+        let server = super::server(compute, &operation.server_id).await?;
+        if operation.image_id == operation.old_image_id {
+            return Ok(());
+        }
+        match compute.node_check(&server).await.map_err(super::failure)? {
+            None => Ok(()),
+            Some(refusal) => Err(Failure::Fatal(refusal.message())),
+        }
     }
 }
 

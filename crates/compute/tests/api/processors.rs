@@ -76,3 +76,75 @@ async fn what_no_node_can_give_at_once_is_refused_and_said() {
     assert!(faults.iter().all(|fault| fault.contains("filter ResourcesFilter removed 1 of 1 hosts")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.ends_with("change that would succeed: VCPU ≤ 8.")), "{faults:?}");
 }
+
+#[tokio::test]
+async fn groups_of_resources_are_claimed_or_refused() {
+    let fleet = Fleet::new().await;
+    for (name, specs) in [
+        ("grouped", json!({"resources1:DISK_GB": "2", "trait1:COMPUTE_NODE": "required", "group_policy": "none"})),
+        // One node gives both groups or none: each wants a provider of its own.
+        ("apart", json!({"resources1:DISK_GB": "1", "resources2:DISK_GB": "1", "group_policy": "isolate"})),
+    ] {
+        let flavor = json!({"flavor": {"id": name, "name": name, "ram": 64, "vcpus": 1, "disk": 1}});
+        fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+        let path = format!("POST {V2}/flavors/{name}/os-extra_specs");
+        fleet.ask(&fleet.admin, &path, json!({"extra_specs": specs})).await.expect(200);
+    }
+    let expected = ("ACTIVE".to_owned(), json!({"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 3}));
+    assert_eq!(made(&fleet, "grouped").await, expected);
+    assert_eq!(made(&fleet, "apart").await, ("ERROR".to_owned(), json!({})));
+    let found = fleet.get(&fleet.member, &format!("{V2}/servers/detail?status=ERROR")).await.expect(200);
+    let fault = found["servers"][0]["fault"]["message"].as_str().unwrap();
+    assert!(fault.contains("filter ResourceGroupsFilter removed 1 of 1 hosts"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_rebuild_keeps_the_processors_and_stays_where_the_image_runs() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    let image = async |name: &str, property: &str, value: &str| {
+        let body = json!({"name": name, "disk_format": "raw", "container_format": "bare", property: value});
+        let made = fleet.ask(&fleet.member, "POST /image/v2/images", body).await.expect(201);
+        let id = made["id"].as_str().unwrap().to_owned();
+        let request = http::Request::put(format!("/image/v2/images/{id}/file"))
+            .header("content-type", "application/octet-stream")
+            .header("x-auth-token", &fleet.member.token)
+            .body(axum::body::Body::from(vec![0; 512]))
+            .unwrap();
+        assert!(fleet.send(request).await.status.is_success());
+        id
+    };
+    let action = format!("POST {path}/action");
+    let own = image("own", "hw_cpu_policy", "dedicated").await;
+    let refused = fleet.ask(&fleet.member, &action, json!({"rebuild": {"imageRef": own}})).await.expect(400);
+    assert!(refused["badRequest"]["message"].as_str().unwrap().contains("NUMA topology"), "{refused}");
+    let arm = image("arm", "hw_architecture", "aarch64").await;
+    fleet.ask(&fleet.member, &action, json!({"rebuild": {"imageRef": arm}})).await.expect(202);
+    fleet.settle().await;
+    let server = fleet.server(&path).await;
+    assert_eq!((&server["status"], &server["image"]["id"]), (&json!("ACTIVE"), &json!(fleet.image_id)));
+    let events = fleet.get(&fleet.admin, &format!("{path}/os-instance-actions")).await.expect(200);
+    assert_eq!(events["instanceActions"][0]["message"], "Error");
+    let other = image("other", "os_distro", "debian").await;
+    fleet.ask(&fleet.member, &action, json!({"rebuild": {"imageRef": other}})).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(fleet.server(&path).await["image"]["id"], json!(other));
+}
+
+#[tokio::test]
+async fn a_resize_leaves_the_image_its_room() {
+    let fleet = Fleet::new().await;
+    let change = json!([{"op": "replace", "path": "/min_ram", "value": 500}]);
+    let request = http::Request::patch(format!("/image/v2/images/{}", fleet.image_id))
+        .header("content-type", "application/openstack-images-v2.1-json-patch")
+        .header("x-auth-token", &fleet.admin.token)
+        .body(axum::body::Body::from(change.to_string()))
+        .unwrap();
+    fleet.send(request).await.expect(200);
+    let path = fleet.created(&fleet.member).await;
+    let flavor = json!({"flavor": {"id": "small", "name": "small", "ram": 499, "vcpus": 1, "disk": 1}});
+    fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+    let action = format!("POST {path}/action");
+    let refused = fleet.ask(&fleet.member, &action, json!({"resize": {"flavorRef": "small"}})).await.expect(400);
+    assert!(refused["badRequest"]["message"].as_str().unwrap().contains("500 MB"), "{refused}");
+}

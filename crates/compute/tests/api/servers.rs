@@ -253,6 +253,28 @@ async fn a_guest_that_goes_off_by_itself_is_shown_so() {
     assert_eq!((&server["status"], &server["OS-EXT-STS:power_state"]), (&json!("SHUTOFF"), &json!(4)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_counts_from_the_change_of_state() {
+    let clock = Clock::manual("2026-11-21T04:00:00Z".parse().unwrap());
+    let fleet = Fleet::with(Setup { clock: clock.clone(), ..Setup::default() }).await;
+    let path = fleet.created(&fleet.member).await;
+    let id = path.rsplit('/').next().unwrap().to_owned();
+    let since = async || {
+        let select = db::sql("SELECT state_since FROM servers WHERE id = $1").bind(&id);
+        select.one::<i64>(&fleet.db).await.unwrap()
+    };
+    let active = since().await;
+    clock.set("2026-11-21T04:10:00Z".parse().unwrap());
+    fleet.ask(&fleet.member, &format!("PUT {path}"), json!({"server": {"name": "new"}})).await.expect(200);
+    let action = format!("POST {path}/action");
+    fleet.ask(&fleet.member, &action, json!({"lock": null})).await.expect(202);
+    fleet.ask(&fleet.member, &action, json!({"unlock": null})).await.expect(202);
+    assert_eq!(since().await, active);
+    fleet.ask(&fleet.member, &action, json!({"os-stop": null})).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(since().await, clock.now().as_microsecond());
+}
+
 #[tokio::test]
 async fn names_are_looked_for_by_regular_expressions() {
     let fleet = Fleet::new().await;

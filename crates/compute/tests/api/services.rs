@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, report};
+use crate::fleet::Fleet;
 
 async fn cloud() -> Cloud {
     let cloud = Cloud::new().await;
@@ -42,6 +45,45 @@ async fn a_report_again_changes_only_what_is_new() {
     again.resources.vcpus = 16;
     cloud.compute.node_report(&again).await.unwrap();
     assert_eq!(cloud.compute.nodes().await.unwrap()[0].vcpus, 16);
+}
+
+#[tokio::test]
+async fn placement_is_told_again_what_it_lost() {
+    let cloud = cloud().await;
+    let id = cloud.compute.nodes().await.unwrap()[0].id.clone();
+    let ids = [id.clone()];
+    let known = async || cloud.placement.provider_summaries(&ids).await.unwrap().pop();
+    let before = known().await.unwrap();
+    cloud.placement.inventories_set(&id, &BTreeMap::new()).await.unwrap();
+    cloud.placement.traits_set(&id, &["CUSTOM_OWN".to_owned()]).await.unwrap();
+    cloud.compute.node_report(&report("one")).await.unwrap();
+    assert_eq!(known().await.unwrap().resources, BTreeMap::new(), "it is looked at with every fourth report or so");
+    cloud.later(20);
+    cloud.compute.node_report(&report("one")).await.unwrap();
+    let after = known().await.unwrap();
+    assert_eq!(after.resources, before.resources);
+    let traits: Vec<&str> = after.traits.iter().map(String::as_str).collect();
+    assert_eq!(traits, ["COMPUTE_NODE", "CUSTOM_OWN"], "what others said of the provider stays");
+    cloud.placement.provider_delete(&id).await.unwrap();
+    cloud.later(20);
+    cloud.compute.node_report(&report("one")).await.unwrap();
+    assert_eq!(known().await.unwrap().resources, before.resources);
+}
+
+#[tokio::test]
+async fn a_disabled_node_is_no_candidate_in_placement() {
+    let cloud = cloud().await;
+    let node = cloud.compute.nodes().await.unwrap()[1].clone();
+    let ids = [node.id.clone()];
+    let is_marked = async || {
+        let known = cloud.placement.provider_summaries(&ids).await.unwrap();
+        known[0].traits.contains("COMPUTE_STATUS_DISABLED")
+    };
+    let put = format!("PUT /v2.1/os-services/{}", node.service_id);
+    for (status, marked) in [("disabled", true), ("enabled", false)] {
+        cloud.ask(&cloud.admin, "2.53", &put, json!({"status": status})).await.expect(200);
+        assert_eq!(is_marked().await, marked, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -104,12 +146,20 @@ async fn a_deleted_service_takes_its_node_along() {
     cloud.ask(&cloud.admin, "2.53", &delete, Value::Null).await.expect(204);
     cloud.ask(&cloud.admin, "2.53", &delete, Value::Null).await.expect(404);
     assert_eq!(cloud.compute.nodes().await.unwrap().len(), 2);
-    let mut busy = report("one");
-    busy.servers.push(protocol::ServerReport { id: "s".into(), power_state: protocol::PowerState::Running });
-    cloud.compute.node_report(&busy).await.unwrap();
-    let service = cloud.compute.nodes().await.unwrap().remove(0).service_id;
-    let delete = format!("DELETE /v2.1/os-services/{service}");
-    cloud.ask(&cloud.admin, "2.53", &delete, Value::Null).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_service_with_servers_is_not_deleted() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    fleet.ask(&fleet.member, &format!("POST {path}/action"), json!({"os-stop": null})).await.expect(202);
+    fleet.settle().await;
+    let service = fleet.compute.nodes().await.unwrap().remove(0).service_id;
+    let delete = format!("DELETE /compute/v2.1/os-services/{service}");
+    fleet.ask(&fleet.admin, &delete, Value::Null).await.expect(409);
+    fleet.ask(&fleet.member, &format!("DELETE {path}"), Value::Null).await.expect(204);
+    fleet.settle().await;
+    fleet.ask(&fleet.admin, &delete, Value::Null).await.expect(204);
 }
 
 #[tokio::test]

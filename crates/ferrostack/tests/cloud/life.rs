@@ -8,14 +8,14 @@ use testkit::{TestCloud, expect, wait_for};
 use crate::fixture::{self, Ready, id};
 
 /// A cloud with a running server.
-struct Life {
-    cloud: TestCloud,
-    ready: Ready,
-    server: String,
+pub(crate) struct Life {
+    pub(crate) cloud: TestCloud,
+    pub(crate) ready: Ready,
+    pub(crate) server: String,
 }
 
 impl Life {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let cloud = TestCloud::start().await;
         let ready = fixture::ready(&cloud, &cloud.admin).await;
         let made = expect(&cloud.admin, 202, Method::POST, "/compute/v2.1/servers", Some(fixture::server(&ready, "s")));
@@ -25,17 +25,17 @@ impl Life {
         life
     }
 
-    fn admin(&self) -> &Client {
+    pub(crate) fn admin(&self) -> &Client {
         &self.cloud.admin
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/compute/v2.1/servers/{}", self.server)
     }
 
     /// Waits until nothing is done to the server any more, and checks what it is then.
     #[track_caller]
-    fn becomes(&self, status: &'static str) -> impl Future<Output = Value> + '_ {
+    pub(crate) fn becomes(&self, status: &'static str) -> impl Future<Output = Value> + '_ {
         let caller = std::panic::Location::caller();
         async move {
             let done = |s: &Value| s["server"]["OS-EXT-STS:task_state"].is_null() && s["server"]["status"] != "BUILD";
@@ -47,12 +47,12 @@ impl Life {
     }
 
     #[track_caller]
-    fn act(&self, status: u16, name: &str, body: Value) -> impl Future<Output = Value> {
+    pub(crate) fn act(&self, status: u16, name: &str, body: Value) -> impl Future<Output = Value> {
         self.act_in("2.95", status, name, body)
     }
 
     #[track_caller]
-    fn act_in(&self, version: &str, status: u16, name: &str, body: Value) -> impl Future<Output = Value> {
+    pub(crate) fn act_in(&self, version: &str, status: u16, name: &str, body: Value) -> impl Future<Output = Value> {
         let (path, body) = (format!("{}/action", self.path()), json!({name: body}));
         let client = self.admin().clone().with_header("openstack-api-version", &format!("compute {version}")).unwrap();
         let (name, caller) = (name.to_owned(), std::panic::Location::caller());
@@ -64,19 +64,19 @@ impl Life {
     }
 
     /// What the server holds in placement.
-    async fn held(&self) -> Value {
+    pub(crate) async fn held(&self) -> Value {
         let shown = self.admin().get(&format!("/placement/allocations/{}", self.server)).await.unwrap();
         let resources = shown["allocations"].as_object().unwrap().values().next().cloned();
         resources.map(|held| held["resources"].clone()).unwrap_or(Value::Null)
     }
 
-    async fn cores_used(&self) -> i64 {
+    pub(crate) async fn cores_used(&self) -> i64 {
         let limits = self.admin().get("/compute/v2.1/limits").await.unwrap();
         limits["limits"]["absolute"]["totalCoresUsed"].as_i64().unwrap()
     }
 
     /// Deletes the server, which leaves nothing.
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         expect(self.admin(), 204, Method::DELETE, &self.path(), None).await;
         self.cloud.settle().await;
         assert!(self.cloud.node.is_empty(), "{:?} {:?}", self.cloud.node.disks(), self.cloud.node.taps());

@@ -15,5 +15,6 @@ mod quota;
 mod scopes;
 mod sequences;
 mod sql;
+mod stuck;
 mod tenants;
 mod trace;

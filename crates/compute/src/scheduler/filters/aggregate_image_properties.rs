@@ -10,6 +10,10 @@ impl Filter for AggregateImagePropertiesIsolation {
         "AggregateImagePropertiesIsolation"
     }
 
+    fn on_rebuild(&self) -> bool {
+        true
+    }
+
     fn passes(&self, node: &Node, request: &Request, config: &Config) -> bool {
         let namespace = &config.aggregate_image_properties_isolation_namespace;
         let prefix = format!("{namespace}{}", config.aggregate_image_properties_isolation_separator);

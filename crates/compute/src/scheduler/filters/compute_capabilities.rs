@@ -2,7 +2,7 @@ use super::super::{Config, Node, Request};
 use super::Filter;
 use super::operators::satisfies;
 
-/// The node has the capabilities that the flavor's extra specs (`capabilities:...`) demand.
+/// The node has the capabilities that the flavor's extra specs demand (`capabilities:...`, or the name alone).
 pub(super) struct ComputeCapabilities;
 
 impl Filter for ComputeCapabilities {
@@ -11,20 +11,24 @@ impl Filter for ComputeCapabilities {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        demands(request)
+        demands(node, request)
             .all(|(capability, demand)| capability_of(node, capability).is_some_and(|value| satisfies(&value, demand)))
     }
 
     fn change(&self, node: &Node, request: &Request) -> Option<String> {
-        let unmet = demands(request)
+        let unmet = demands(node, request)
             .filter(|(name, demand)| !capability_of(node, name).is_some_and(|value| satisfies(&value, demand)))
             .map(|(name, _)| format!("capabilities:{name}"));
         Some(format!("a flavor without {}", unmet.collect::<Vec<_>>().join(", ")))
     }
 }
 
-fn demands(request: &Request) -> impl Iterator<Item = (&str, &str)> {
-    request.extra_specs.iter().filter_map(|(key, demand)| Some((key.strip_prefix("capabilities:")?, demand.as_str())))
+fn demands<'a>(node: &'a Node, request: &'a Request) -> impl Iterator<Item = (&'a str, &'a str)> {
+    request.extra_specs.iter().filter_map(|(key, demand)| {
+        // A name alone may also be the administrator's own.
+        let alone = || Some(key.as_str()).filter(|key| !key.contains(':') && capability_of(node, key).is_some());
+        Some((key.strip_prefix("capabilities:").or_else(alone)?, demand.as_str()))
+    })
 }
 
 fn capability_of(node: &Node, name: &str) -> Option<String> {

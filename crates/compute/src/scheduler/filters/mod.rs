@@ -32,6 +32,10 @@ pub(super) trait Filter: Sync {
     fn always(&self) -> bool {
         false
     }
+    /// Whether it is asked again when the server gets another image.
+    fn on_rebuild(&self) -> bool {
+        false
+    }
     /// Whether the node will do.
     fn passes(&self, node: &Node, request: &Request, config: &Config) -> bool;
     /// What the user would have to ask for instead so that this node will do; `None` if nothing helps.
@@ -68,6 +72,7 @@ const FILTERS: &[&dyn Filter] = &[
     &resources::Ram,
     &resources::Disk,
     &resources::Resources,
+    &resources::Groups,
 ];
 
 /// The filters that are asked.

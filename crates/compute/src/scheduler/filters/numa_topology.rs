@@ -1,3 +1,5 @@
+use protocol::CpuSet;
+
 use super::super::{Config, Node, Numa, Request};
 use super::Filter;
 
@@ -13,7 +15,14 @@ impl Filter for NumaTopology {
         let (Some(cells), Some(numa)) = (cells(request), node.numa) else { return true };
         let each = |amount: i64| (amount + cells - 1) / cells;
         let Numa { cells: there, cpus, memory_mb } = numa;
-        cells <= there && each(request.cpus) <= cpus && each(request.memory_mb) <= memory_mb
+        // Cells need not be alike; what one has may be said of each (`hw:numa_cpus.0`, `hw:numa_mem.0`).
+        let count = |text: &str| text.parse::<CpuSet>().ok().and_then(|set| i64::try_from(set.0.len()).ok());
+        let fits = |cell: i64| {
+            let cell_cpus = said(request, "numa_cpus", cell).and_then(count).unwrap_or(each(request.cpus));
+            let cell_memory = said(request, "numa_mem", cell).and_then(|text| text.trim().parse().ok());
+            cell_cpus <= cpus && cell_memory.unwrap_or(each(request.memory_mb)) <= memory_mb
+        };
+        cells <= there && (0..cells).all(fits)
     }
 
     fn change(&self, node: &Node, _: &Request) -> Option<String> {
@@ -21,6 +30,12 @@ impl Filter for NumaTopology {
             format!("at most {} NUMA nodes of {} vCPUs and {} MB each", numa.cells, numa.cpus, numa.memory_mb)
         })
     }
+}
+
+/// What flavor or image say of one of the guest's cells.
+fn said<'a>(request: &'a Request, what: &str, cell: i64) -> Option<&'a str> {
+    let (spec, property) = (format!("hw:{what}.{cell}"), format!("hw_{what}.{cell}"));
+    request.extra_specs.get(&spec).or_else(|| request.image_properties.get(&property)).map(String::as_str)
 }
 
 /// How many NUMA nodes the guest is to see.

@@ -77,7 +77,8 @@ impl Filter for Resources {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        request.resources.iter().all(|(class, amount)| can_give(node, class, *amount))
+        // What placement offers need not all be the node's own.
+        !node.offer.is_empty() || request.resources.iter().all(|(class, amount)| can_give(node, class, *amount))
     }
 
     fn change(&self, node: &Node, request: &Request) -> Option<String> {
@@ -89,6 +90,27 @@ impl Filter for Resources {
             (most > 0 && stock.can_give(most)).then(|| format!("{class} ≤ {most}"))
         });
         changes.collect::<Option<Vec<_>>>().map(|changes| changes.join(" and "))
+    }
+}
+
+/// Placement has found a provider for each group of resources.
+pub(super) struct Groups;
+
+impl Filter for Groups {
+    fn name(&self) -> &'static str {
+        "ResourceGroupsFilter"
+    }
+
+    fn always(&self) -> bool {
+        true
+    }
+
+    fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
+        !request.has_groups || !node.offer.is_empty()
+    }
+
+    fn change(&self, _: &Node, _: &Request) -> Option<String> {
+        Some("a flavor without groups of resources".to_owned())
     }
 }
 

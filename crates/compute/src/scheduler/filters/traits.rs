@@ -13,6 +13,10 @@ impl Filter for Traits {
         true
     }
 
+    fn on_rebuild(&self) -> bool {
+        true
+    }
+
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
         request.required_traits.iter().all(|wanted| node.has_trait(wanted))
             && !request.forbidden_traits.iter().any(|forbidden| node.has_trait(forbidden))

@@ -1,0 +1,68 @@
+//! Servers that hang, and servers that an administrator has declared to be something.
+
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{expect, wait_for};
+
+use crate::fixture::id;
+use crate::life::Life;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_by_force_takes_the_place_of_what_hangs() {
+    let life = Life::start().await;
+    let boots = life.cloud.node.server_boots(&life.server);
+    let hold = life.cloud.node.hold("server_pause");
+    life.act(202, "pause", Value::Null).await;
+    hold.arrived(1).await;
+    life.act(409, "os-stop", Value::Null).await;
+    life.act(202, "reboot", json!({"type": "HARD"})).await;
+    let events = format!("{}/os-instance-actions", life.path());
+    let is_over = |s: &Value| s["instanceActions"][1]["updated_at"] != s["instanceActions"][1]["start_time"];
+    wait_for(life.admin(), &events, is_over).await;
+    // The pause was given up without its node; the server is the restart's still.
+    let shown = life.admin().get(&life.path()).await.unwrap();
+    assert_eq!(shown["server"]["status"], "HARD_REBOOT");
+    let is_stopped =
+        |_: &Value| life.cloud.node.calls().iter().any(|c| c.call == "server_stop" && c.subject == life.server);
+    let shown = wait_for(life.admin(), &life.path(), is_stopped).await;
+    assert_eq!(shown["server"]["OS-EXT-STS:task_state"], "rebooting_hard");
+    life.act(409, "os-stop", Value::Null).await;
+    hold.release();
+    life.becomes("ACTIVE").await;
+    assert_eq!(life.cloud.node.server_boots(&life.server), boots + 1);
+    life.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_administrator_says_ends_no_resize() {
+    let life = Life::start().await;
+    let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
+    let larger = id(&expect(life.admin(), 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
+    for (end, cores) in [("revertResize", 1), ("confirmResize", 2)] {
+        life.act(409, end, Value::Null).await;
+        life.act(202, "resize", json!({"flavorRef": larger})).await;
+        life.becomes("VERIFY_RESIZE").await;
+        life.act(202, "os-resetState", json!({"state": "active"})).await;
+        life.becomes("ACTIVE").await;
+        life.act(409, "resize", json!({"flavorRef": life.ready.flavor})).await;
+        life.act(if end == "confirmResize" { 204 } else { 202 }, end, Value::Null).await;
+        life.becomes("ACTIVE").await;
+        assert_eq!(life.cores_used().await, cores);
+        assert_eq!(life.held().await["VCPU"], cores);
+    }
+    life.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_administrator_says_ends_no_rescue() {
+    let life = Life::start().await;
+    life.act(409, "unrescue", Value::Null).await;
+    life.act(200, "rescue", Value::Null).await;
+    life.becomes("RESCUE").await;
+    life.act(202, "os-resetState", json!({"state": "error"})).await;
+    life.becomes("ERROR").await;
+    life.act(202, "unrescue", Value::Null).await;
+    life.becomes("ACTIVE").await;
+    life.act(409, "unrescue", Value::Null).await;
+    life.end().await;
+}
