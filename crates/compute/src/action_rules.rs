@@ -2,6 +2,7 @@
 
 use policy::Rule;
 
+use crate::old_rules::MANAGER;
 use crate::rules::{ADMIN, READER, rule};
 use crate::server_rules::MEMBER;
 
@@ -152,14 +153,26 @@ pub(crate) const ACTIONS: &[Rule] = &[
         &[("POST", "/servers/{server_id}/action (unshelve)")],
     ),
     rule(
-        "os_compute_api:os-migrate-server:migrate",
+        "os_compute_api:os-migrate-server:migrate:host",
         ADMIN,
+        "Move a server to a certain node",
+        &[("POST", "/servers/{server_id}/action (migrate)")],
+    ),
+    rule(
+        "os_compute_api:os-migrate-server:migrate",
+        MANAGER,
         "Move a server",
         &[("POST", "/servers/{server_id}/action (migrate)")],
     ),
     rule(
-        "os_compute_api:os-migrate-server:migrate_live",
+        "os_compute_api:os-migrate-server:migrate_live:host",
         ADMIN,
+        "Move a running server to a certain node",
+        &[("POST", "/servers/{server_id}/action (os-migrateLive)")],
+    ),
+    rule(
+        "os_compute_api:os-migrate-server:migrate_live",
+        MANAGER,
         "Move a running server",
         &[("POST", "/servers/{server_id}/action (os-migrateLive)")],
     ),

@@ -4,7 +4,7 @@ use policy::Rule;
 
 use crate::rules::{ADMIN, READER, rule};
 
-const MANAGER: &str = "rule:project_manager_or_admin";
+pub(crate) const MANAGER: &str = "rule:project_manager_or_admin";
 const SERVICE: &str = "rule:service_or_admin";
 
 pub(crate) const OLD: &[Rule] = &[

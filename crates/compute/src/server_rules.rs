@@ -35,6 +35,18 @@ pub(crate) const SERVERS: &[Rule] = &[
         &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
     ),
     rule(
+        "os_compute_api:servers:show:host_status:unknown-only",
+        ADMIN,
+        "See that the state of a server's node is unknown",
+        &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
+    ),
+    rule(
+        "os_compute_api:servers:show:flavor-extra-specs",
+        READER,
+        "See the extra specs of a server's flavor",
+        &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
+    ),
+    rule(
         "os_compute_api:os-extended-server-attributes",
         ADMIN,
         "See a server's node and internal names",

@@ -114,14 +114,27 @@ async fn action_show(
     let admin = caller.may("os_compute_api:os-instance-actions:events", &target);
     let mut value = written(&action, &id, version);
     if admin || version >= Microversion(2, 51) {
-        let events: Vec<Value> = steps.iter().map(|step| event(step, &action, version, admin, &project_id)).collect();
+        let details = caller.may("os_compute_api:os-instance-actions:events:details", &target);
+        let seen = Seen { version, admin, details };
+        let events: Vec<Value> = steps.iter().map(|step| event(step, &action, seen, &project_id)).collect();
         value["events"] = json!(events);
     }
     Ok(Json(json!({"instanceAction": value})))
 }
 
+/// What the caller sees of steps.
+#[derive(Clone, Copy)]
+struct Seen {
+    version: Microversion,
+    /// Errors and nodes.
+    admin: bool,
+    /// The details of errors.
+    details: bool,
+}
+
 /// A step. Everybody reads what went wrong in the words that are for users; only administrators read which node it was.
-fn event(step: &StepRecord, action: &Action, version: Microversion, admin: bool, project_id: &str) -> Value {
+fn event(step: &StepRecord, action: &Action, seen: Seen, project_id: &str) -> Value {
+    let Seen { version, admin, details } = seen;
     let failed = step.error.is_some() && step.finished_at.is_some();
     let name = if step.undo { format!("undo_{}", step.name) } else { step.name.clone() };
     let mut value = json!({
@@ -141,7 +154,7 @@ fn event(step: &StepRecord, action: &Action, version: Microversion, admin: bool,
     }
     if version >= Microversion(2, 84) {
         let reason = action.record.failure.as_ref().filter(|_| failed && !step.undo);
-        value["details"] = json!(if admin { step.error.as_ref().filter(|_| failed) } else { reason });
+        value["details"] = json!(if details { step.error.as_ref().filter(|_| failed) } else { reason });
     }
     value
 }

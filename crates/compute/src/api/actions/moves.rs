@@ -12,15 +12,15 @@ use super::Ask;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Migrate {
-    #[serde(default, rename = "host")]
-    _host: Option<String>,
+    #[serde(default)]
+    host: Option<String>,
 }
 
 pub(super) async fn migrate(mut ask: Ask<'_>) -> Result<Response> {
-    if ask.version >= Microversion(2, 56) {
-        ask.read::<Option<Migrate>>()?;
-    }
-    refuse(ask, "os_compute_api:os-migrate-server:migrate").await
+    let newer = ask.version >= Microversion(2, 56);
+    let host = if newer { ask.read::<Option<Migrate>>()?.and_then(|asked| asked.host) } else { None };
+    let rule = if host.is_some() { "migrate:host" } else { "migrate" };
+    refuse(ask, &format!("os_compute_api:os-migrate-server:{rule}")).await
 }
 
 #[derive(Deserialize)]
@@ -52,7 +52,8 @@ pub(super) async fn migrate_live(mut ask: Ask<'_>) -> Result<Response> {
         return Err(Error::bad_request("Invalid input for field/attribute block_migration: it is true or false."));
     }
     force_check(asked.force, asked.host.as_deref())?;
-    refuse(ask, "os_compute_api:os-migrate-server:migrate_live").await
+    let rule = if asked.host.is_some() { "migrate_live:host" } else { "migrate_live" };
+    refuse(ask, &format!("os_compute_api:os-migrate-server:{rule}")).await
 }
 
 #[derive(Deserialize)]

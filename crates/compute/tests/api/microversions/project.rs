@@ -118,7 +118,22 @@ fn quotas() -> Vec<Row> {
     ] {
         rows.push(row(36, "GET /limits").hides(leaf("/limits/absolute/", limit)));
     }
+    let set = |minor, resource: &str| {
+        row(minor, "PUT /os-quota-sets/blue").admin().body(json!({"quota_set": {resource: 100}})).turns(200, 400)
+    };
+    let class = |minor, resource: &str| {
+        row(minor, "PUT /os-quota-class-sets/default").admin().body(json!({"quota_class_set": {resource: 100}}))
+    };
     rows.extend([
+        set(36, "floating_ips"),
+        set(36, "security_groups"),
+        set(57, "injected_files"),
+        class(50, "floating_ips").turns(200, 400),
+        class(50, "server_groups").shows("/quota_class_set/server_groups"),
+        class(57, "injected_files").turns(200, 400),
+        row(36, "GET /os-quota-sets/red/detail").hides("/quota_set/fixed_ips"),
+        row(36, "GET /os-quota-sets/red/defaults").hides("/quota_set/fixed_ips"),
+        row(57, "GET /os-quota-sets/red/detail").hides("/quota_set/injected_files"),
         row(39, "GET /limits").hides("/limits/absolute/maxImageMeta"),
         row(50, "GET /os-quota-class-sets/default").admin().shows("/quota_class_set/server_groups"),
         row(50, "GET /os-quota-class-sets/default").admin().shows("/quota_class_set/server_group_members"),
