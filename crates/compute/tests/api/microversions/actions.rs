@@ -107,6 +107,7 @@ fn moves() -> Vec<Row> {
 fn others() -> Vec<Row> {
     vec![
         act(17, "trigger_crash_dump", Value::Null).turns(404, 202),
+        act(39, "createImage", json!({"name": "image", "metadata": {"a": "1", "b": "2", "c": "3"}})).turns(403, 202),
         act(44, "addFixedIp", json!({"networkId": "{network}"})).turns(202, 404),
         act(44, "removeFixedIp", json!({"address": "10.0.77.77"})).turns(400, 404),
         act(44, "addFloatingIp", json!({"address": "10.0.77.77"})).refused(404, "Floating IP", "gone since"),

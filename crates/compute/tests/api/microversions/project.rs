@@ -69,6 +69,7 @@ fn flavors() -> Vec<Row> {
             .body(json!({"hw:cpu_policy": "odd"}))
             .turns(200, 400),
         row(102, "GET /flavors?name=none").turns(400, 200),
+        row(102, "GET /flavors?sort_key=rxtx_factor").turns(200, 400),
         row(102, "GET /flavors/1").hides("/flavor/rxtx_factor"),
         row(102, "GET /flavors/1").hides("/flavor/OS-FLV-DISABLED:disabled"),
         make(102, "rxtx_factor", json!(1.0)).turns(200, 400),

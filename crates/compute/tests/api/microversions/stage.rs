@@ -27,7 +27,7 @@ impl Stage {
         let fleet = Fleet::new().await;
         let mut stage = Self { fleet, names: BTreeMap::new(), number: AtomicU64::new(0) };
         let quota = json!({"quota_set": {"instances": -1, "cores": -1, "ram": -1, "key_pairs": -1,
-            "server_groups": -1}});
+            "server_groups": -1, "metadata_items": 2}});
         stage.make(true, "PUT /os-quota-sets/red", quota).await;
         for name in ["one", "two"] {
             let body = json!({"keypair": {"name": name, "public_key": KEY}});
