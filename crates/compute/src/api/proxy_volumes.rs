@@ -4,8 +4,7 @@
 use ::api::{Error, Json, Microversion, Result};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::{get, post};
-use http::StatusCode;
+use axum::routing::{MethodRouter, get, post};
 use identity::Caller;
 use policy::Target;
 use serde::Deserialize;
@@ -15,61 +14,46 @@ use super::common::{self, Flag, Whole};
 use crate::Compute;
 
 pub(super) fn routes() -> Router<Compute> {
+    let (volumes, snapshots) = ("os-volumes", "os-volumes:snapshots");
     Router::new()
-        .route("/v2.1/os-volumes", get(volumes_list).post(volume_create))
-        .route("/v2.1/os-volumes/detail", get(volumes_detail))
-        .route("/v2.1/os-volumes/{id}", get(volume_show).delete(volume_delete))
-        .route("/v2.1/os-snapshots", get(snapshots_list).post(snapshot_create))
-        .route("/v2.1/os-snapshots/detail", get(snapshots_detail))
-        .route("/v2.1/os-snapshots/{id}", get(snapshot_show).delete(snapshot_delete))
-        .route("/v2.1/os-baremetal-nodes", get(nodes_list).post(node_create))
+        .route("/v2.1/os-volumes", list(volumes, "list", "volumes").post(volume_create))
+        .route("/v2.1/os-volumes/detail", list(volumes, "detail", "volumes"))
+        .route("/v2.1/os-volumes/{id}", one(volumes, "Volume"))
+        .route("/v2.1/os-snapshots", list(snapshots, "list", "snapshots").post(snapshot_create))
+        .route("/v2.1/os-snapshots/detail", list(snapshots, "detail", "snapshots"))
+        .route("/v2.1/os-snapshots/{id}", one(snapshots, "Snapshot"))
+        .route("/v2.1/os-baremetal-nodes", list("os-baremetal-nodes", "list", "nodes").post(node_create))
         .route("/v2.1/os-baremetal-nodes/{id}", get(node_show).delete(node_delete))
-        .route("/v2.1/os-baremetal-nodes/{id}/action", post(node_action))
+        .route("/v2.1/os-baremetal-nodes/{id}/action", post(node_create))
 }
 
 /// Asks whether the caller may, in a microversion that has it.
-fn allowed(caller: &Caller, version: Microversion, rule: &str) -> Result<()> {
-    common::until(version, 35, "Use the block storage API.")?;
+fn allowed(caller: &Caller, version: Microversion, rules: &str, rule: &str) -> Result<()> {
+    common::until(version, 35, "Use the API of block storage or of bare metal.")?;
     let target = Target::new().with("project_id", caller.project_id()?);
-    caller.allow(&format!("os_compute_api:{rule}"), &target).map(drop)
+    caller.allow(&format!("os_compute_api:{rules}:{rule}"), &target).map(drop)
 }
 
-fn volume_missing(id: &str) -> Error {
-    Error::not_found(format!("Volume {id} could not be found: there are no volumes in this cloud yet."))
+/// The list of what there is none of.
+fn list(rules: &'static str, rule: &'static str, name: &'static str) -> MethodRouter<Compute> {
+    get(async move |caller: Caller, version: Microversion| -> Result<Json<Value>> {
+        allowed(&caller, version, rules, rule)?;
+        Ok(Json(json!({name: []})))
+    })
 }
 
-fn snapshot_missing(id: &str) -> Error {
-    Error::not_found(format!("Snapshot {id} could not be found: there are no volumes in this cloud yet."))
-}
-
-async fn volumes_list(State(_): State<Compute>, caller: Caller, version: Microversion) -> Result<Json<Value>> {
-    allowed(&caller, version, "os-volumes:list")?;
-    Ok(Json(json!({"volumes": []})))
-}
-
-async fn volumes_detail(State(_): State<Compute>, caller: Caller, version: Microversion) -> Result<Json<Value>> {
-    allowed(&caller, version, "os-volumes:detail")?;
-    Ok(Json(json!({"volumes": []})))
-}
-
-async fn volume_show(
-    State(_): State<Compute>,
-    caller: Caller,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<()> {
-    allowed(&caller, version, "os-volumes:show")?;
-    Err(volume_missing(&id))
-}
-
-async fn volume_delete(
-    State(_): State<Compute>,
-    caller: Caller,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
-    allowed(&caller, version, "os-volumes:delete")?;
-    Err(volume_missing(&id))
+/// What is not there to be shown or deleted.
+fn one(rules: &'static str, what: &'static str) -> MethodRouter<Compute> {
+    let missing = async move |rule: &str, caller: Caller, version: Microversion, id: String| -> Result<()> {
+        allowed(&caller, version, rules, rule)?;
+        Err(Error::not_found(format!("{what} {id} could not be found: there are no volumes in this cloud yet.")))
+    };
+    get(async move |caller: Caller, version: Microversion, Path(id): Path<String>| {
+        missing("show", caller, version, id).await
+    })
+    .delete(async move |caller: Caller, version: Microversion, Path(id): Path<String>| {
+        missing("delete", caller, version, id).await
+    })
 }
 
 #[derive(Deserialize)]
@@ -104,38 +88,8 @@ async fn volume_create(
     version: Microversion,
     Json(_): Json<VolumeBody>,
 ) -> Result<()> {
-    allowed(&caller, version, "os-volumes:create")?;
+    allowed(&caller, version, "os-volumes", "create")?;
     Err(Error::bad_request("A volume cannot be made: there is no block storage in this cloud yet."))
-}
-
-async fn snapshots_list(State(_): State<Compute>, caller: Caller, version: Microversion) -> Result<Json<Value>> {
-    allowed(&caller, version, "os-volumes:snapshots:list")?;
-    Ok(Json(json!({"snapshots": []})))
-}
-
-async fn snapshots_detail(State(_): State<Compute>, caller: Caller, version: Microversion) -> Result<Json<Value>> {
-    allowed(&caller, version, "os-volumes:snapshots:detail")?;
-    Ok(Json(json!({"snapshots": []})))
-}
-
-async fn snapshot_show(
-    State(_): State<Compute>,
-    caller: Caller,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<()> {
-    allowed(&caller, version, "os-volumes:snapshots:show")?;
-    Err(snapshot_missing(&id))
-}
-
-async fn snapshot_delete(
-    State(_): State<Compute>,
-    caller: Caller,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<StatusCode> {
-    allowed(&caller, version, "os-volumes:snapshots:delete")?;
-    Err(snapshot_missing(&id))
 }
 
 #[derive(Deserialize)]
@@ -162,14 +116,9 @@ async fn snapshot_create(
     version: Microversion,
     Json(asked): Json<SnapshotBody>,
 ) -> Result<()> {
-    allowed(&caller, version, "os-volumes:snapshots:create")?;
+    allowed(&caller, version, "os-volumes:snapshots", "create")?;
     let id = asked.snapshot.volume_id;
     Err(Error::bad_request(format!("Volume {id} could not be found: there are no volumes in this cloud yet.")))
-}
-
-async fn nodes_list(State(_): State<Compute>, caller: Caller, version: Microversion) -> Result<Json<Value>> {
-    allowed(&caller, version, "os-baremetal-nodes:list")?;
-    Ok(Json(json!({"nodes": []})))
 }
 
 async fn node_show(
@@ -178,7 +127,7 @@ async fn node_show(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<()> {
-    allowed(&caller, version, "os-baremetal-nodes:show")?;
+    allowed(&caller, version, "os-baremetal-nodes", "show")?;
     Err(Error::not_found(format!("Node {id} could not be found: there is no bare metal in this cloud.")))
 }
 
@@ -193,9 +142,5 @@ async fn node_create(State(_): State<Compute>, _: Caller, version: Microversion,
 }
 
 async fn node_delete(State(_): State<Compute>, _: Caller, version: Microversion) -> Error {
-    node_refuse(version)
-}
-
-async fn node_action(State(_): State<Compute>, _: Caller, version: Microversion, Json(_): Json<Value>) -> Error {
     node_refuse(version)
 }
