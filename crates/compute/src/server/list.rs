@@ -83,6 +83,9 @@ const IGNORED_SORT_KEYS: &[&str] = &[
     "vm_mode",
 ];
 
+/// Sort keys by which all servers are the same.
+const CONSTANT_SORT_KEYS: &[&str] = &["kernel_id", "progress", "ramdisk_id", "root_device_name"];
+
 /// Sort keys that only administrators may use.
 const ADMIN_SORT_KEYS: &[&str] = &["host", "node"];
 
@@ -318,7 +321,8 @@ fn sort(caller: &Caller, version: Microversion, asked: &[(String, bool)]) -> Res
     let mut sort: Vec<(&'static str, Direction)> = Vec::new();
     for (key, descending) in asked {
         let ignored = version < Microversion(2, 75) && IGNORED_SORT_KEYS.contains(&key.as_str());
-        if ignored || key == "locked" && version < Microversion(2, 73) {
+        let without_effect = ignored || CONSTANT_SORT_KEYS.contains(&key.as_str());
+        if without_effect || key == "locked" && version < Microversion(2, 73) {
             continue;
         }
         let Some((_, column)) = SORT_KEYS.iter().find(|(name, _)| name == key) else {
