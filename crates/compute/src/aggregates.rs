@@ -67,6 +67,12 @@ impl Aggregates {
         self.of_host.get(host).into_iter().flatten().filter_map(|place| self.all.get(*place))
     }
 
+    /// The ids of the aggregates that make a zone.
+    pub(crate) fn ids_of_zone(&self, zone: &str) -> BTreeSet<String> {
+        let makes = |aggregate: &&Arc<Aggregate>| aggregate.zone() == Some(zone);
+        self.all.iter().filter(makes).map(|aggregate| aggregate.id.clone()).collect()
+    }
+
     /// The zone that a node is in by its aggregates.
     pub(crate) fn zone_of(&self, host: &str) -> Option<&str> {
         self.of(host).find_map(|aggregate| aggregate.zone())

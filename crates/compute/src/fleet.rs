@@ -1,7 +1,7 @@
 //! All nodes in memory: a copy of the tables that is brought up to date, by what changed since, before each use. So
 //! choosing a node costs the same however many there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 use ::api::Result;
@@ -21,7 +21,11 @@ const SEEN_AGE: SignedDuration = SignedDuration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) node: Node,
-    pub(crate) architecture: String,
+    pub(crate) host: Arc<str>,
+    pub(crate) address: Arc<str>,
+    pub(crate) hypervisor_type: Arc<str>,
+    pub(crate) architecture: Arc<str>,
+    pub(crate) metrics: Arc<BTreeMap<&'static str, f64>>,
     pub(crate) traits: Arc<BTreeSet<String>>,
     pub(crate) numa: Option<Numa>,
 }
@@ -109,9 +113,26 @@ fn known_of(node: Node) -> Known {
     let info: Value = serde_json::from_str(&node.cpu_info).unwrap_or(Value::Null);
     let cells = info["topology"]["cells"].as_i64().filter(|cells| *cells > 0);
     Known {
-        architecture: info["arch"].as_str().unwrap_or_default().to_owned(),
+        host: node.host.as_str().into(),
+        address: node.address.as_str().into(),
+        hypervisor_type: node.hypervisor_type.as_str().into(),
+        architecture: info["arch"].as_str().unwrap_or_default().into(),
+        metrics: Arc::new(metrics(&node)),
         traits: Arc::new(node.traits.0.iter().cloned().collect()),
         numa: cells.map(|cells| Numa { cells, cpus: node.vcpus / cells, memory_mb: node.memory_mb / cells }),
         node,
     }
+}
+
+/// What the node measures, by the names of the metrics weigher.
+#[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
+fn metrics(node: &Node) -> BTreeMap<&'static str, f64> {
+    let percent = |part: i64, of: i64| (of > 0).then(|| 100.0 * part as f64 / of as f64);
+    [
+        ("memory.percent", percent(node.memory_used_mb, node.memory_mb)),
+        ("disk.percent", percent(node.disk_gb - node.disk_free_gb, node.disk_gb)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
+    .collect()
 }

@@ -79,6 +79,8 @@ pub struct Compute(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) deps: Deps,
     pub(crate) options: Options,
+    /// The zone of nodes that no aggregate gives another.
+    pub(crate) usual_zone: Arc<str>,
     /// The aggregates as they were last read.
     pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
     /// The nodes as they were last read.
@@ -157,7 +159,8 @@ impl Default for Options {
 impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
-        Self(Arc::new(Inner { deps, options, aggregates: Mutex::default(), fleet: Mutex::default() }))
+        let usual_zone = options.config.default_availability_zone.as_str().into();
+        Self(Arc::new(Inner { deps, options, usual_zone, aggregates: Mutex::default(), fleet: Mutex::default() }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

@@ -47,7 +47,7 @@ impl Compute {
         let mut search = wanted(server);
         let request = self.request(server, &search, excluded).await?;
         let config = &self.options().config.scheduler;
-        narrow(&mut search, &request, &fleet);
+        self.narrow(&mut search, &request, &fleet, &aggregates);
         search.limit = Some(config.max_candidates);
         // Each search begins somewhere else, so that those that go on at the same time see different nodes.
         search.start = Some(self.runtime().ids.uuid());
@@ -59,7 +59,12 @@ impl Compute {
             best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         }
         match best {
-            Ok(best) => self.nodes_claim(server, &best).await,
+            Ok(mut best) => {
+                let [byte] = self.runtime().ids.bytes();
+                let among = config.host_subset_size.clamp(1, best.len());
+                best.swap(0, usize::from(byte) % among);
+                self.nodes_claim(server, &best).await
+            }
             Err(_) => self.refusal(&fleet, &aggregates, &request, search).await,
         }
     }
@@ -100,6 +105,23 @@ impl Compute {
         placement.allocations_claim(&claim(server, here)).traced("placement", "claim").await
     }
 
+    /// Spares the search nodes that the filters would not let pass.
+    fn narrow(&self, search: &mut CandidateRequest, request: &Request, fleet: &Fleet, aggregates: &Aggregates) {
+        let wanted = search.groups.entry(String::new()).or_default();
+        wanted.forbidden.insert(nodes::DISABLED.to_owned());
+        // The usual zone has nodes without an aggregate.
+        let zone = aggregates.ids_of_zone(&request.zone);
+        if request.zone != *self.0.usual_zone && !zone.is_empty() {
+            wanted.member_of.push(zone);
+        }
+        let bound = request.group.as_ref().filter(|group| group.policy == scheduler::Policy::Affinity);
+        let only = bound.filter(|group| group.hosts.len() == 1).and_then(|group| group.hosts.keys().next());
+        let host = Some(&request.host).filter(|host| !host.is_empty()).or(only);
+        if let Some(known) = host.and_then(|host| fleet.of_host(host)) {
+            wanted.in_tree = Some(known.node.id.clone());
+        }
+    }
+
     /// Claims the first of the nodes that can still be had.
     async fn nodes_claim(&self, server: &Server, best: &[&Node]) -> Result<Choice> {
         let placement = &self.0.deps.placement;
@@ -114,7 +136,7 @@ impl Compute {
                 continue;
             }
             match self.host_claim(server, node).await? {
-                None => return Ok(Choice::Node { host: node.host.clone() }),
+                None => return Ok(Choice::Node { host: node.host.to_string() }),
                 Some(seen) => {
                     placement.allocations_release(&server.id).traced("placement", "release").await?;
                     group = Some(seen);
@@ -221,17 +243,17 @@ impl Compute {
         known: &Known,
         summary: Option<Arc<Summary>>,
     ) -> Node {
-        let nodes::Node { host, address, hypervisor_type, .. } = &known.node;
+        let host = &*known.host;
         let capacity = |class: &str| {
             let Stock { capacity, used, .. } = summary.as_ref()?.resources.get(class).copied()?;
             Some(Capacity { total: capacity, used })
         };
         Node {
-            zone: self.zone_of(aggregates, host),
+            zone: aggregates.zone_of(host).map_or_else(|| Arc::clone(&self.0.usual_zone), Arc::from),
             alive: self.known_is_up(fleet, known),
             enabled: !known.node.disabled,
             hypervisor_version: known.node.hypervisor_version,
-            architecture: known.architecture.clone(),
+            architecture: Arc::clone(&known.architecture),
             traits: Arc::clone(&known.traits),
             vcpus: capacity("VCPU").unwrap_or_default(),
             memory_mb: capacity("MEMORY_MB").unwrap_or_default(),
@@ -241,11 +263,11 @@ impl Compute {
             servers: counts.servers.get(host).copied().unwrap_or(0),
             io_ops: counts.io_ops.get(host).copied().unwrap_or(0),
             build_failures: known.node.failed_builds,
-            metrics: metrics(&known.node),
+            metrics: Arc::clone(&known.metrics),
             offer: Allocations::new(),
-            host: host.clone(),
-            address: address.clone(),
-            hypervisor_type: hypervisor_type.clone(),
+            host: Arc::clone(&known.host),
+            address: Arc::clone(&known.address),
+            hypervisor_type: Arc::clone(&known.hypervisor_type),
             summary,
         }
     }
@@ -286,19 +308,6 @@ impl Compute {
     }
 }
 
-/// What the node measures, by the names of the metrics weigher.
-#[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^52")]
-fn metrics(node: &nodes::Node) -> BTreeMap<&'static str, f64> {
-    let percent = |part: i64, of: i64| (of > 0).then(|| 100.0 * part as f64 / of as f64);
-    [
-        ("memory.percent", percent(node.memory_used_mb, node.memory_mb)),
-        ("disk.percent", percent(node.disk_gb - node.disk_free_gb, node.disk_gb)),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect()
-}
-
 /// A hint that is one text or a list of them.
 fn texts(hints: &Map<String, Value>, name: &str) -> Vec<String> {
     match hints.get(name) {
@@ -324,18 +333,6 @@ fn query(hints: &Map<String, Value>) -> Option<Value> {
             _ => Some(Value::Array(texts.clone())),
         },
         other => Some(other.clone()),
-    }
-}
-
-/// Spares the search nodes that the filters would not let pass.
-fn narrow(search: &mut CandidateRequest, request: &Request, fleet: &Fleet) {
-    let wanted = search.groups.entry(String::new()).or_default();
-    wanted.forbidden.insert(nodes::DISABLED.to_owned());
-    let bound = request.group.as_ref().filter(|group| group.policy == scheduler::Policy::Affinity);
-    let only = bound.filter(|group| group.hosts.len() == 1).and_then(|group| group.hosts.keys().next());
-    let host = Some(&request.host).filter(|host| !host.is_empty()).or(only);
-    if let Some(known) = host.and_then(|host| fleet.of_host(host)) {
-        wanted.in_tree = Some(known.node.id.clone());
     }
 }
 

@@ -31,6 +31,9 @@ impl Compute {
 
     /// Takes in all servers of a node. Returns those that it should not have.
     pub(crate) async fn servers_report(&self, host: &str, reports: &[ServerReport]) -> Result<Vec<String>> {
+        if reports.is_empty() {
+            return Ok(Vec::new());
+        }
         let placed = servers_of_host(self.db(), host).await?;
         for report in reports {
             if let Some(server) = placed.iter().find(|server| server.id == report.id) {

@@ -142,7 +142,7 @@ impl Cloud {
         services.network.start().await.context("the network service cannot be started")?;
         services.compute.start().await.context("compute cannot be started")?;
         ground.work.start().await.context("durable work cannot be started")?;
-        let Settings { node, more_nodes, url, state, host, .. } = settings;
+        let Settings { node, more_nodes, url, state, host, config, .. } = settings;
         if let Node::Real(daemons, _) = &node {
             let secret = state.secret("metadata")?;
             daemons.metadata_start(&runtime, &format!("{url}/metadata"), &secret).await?;
@@ -153,7 +153,9 @@ impl Cloud {
                 .await
                 .context("a fake node's agent cannot be started")?;
         }
-        agent::Agent::start(runtime.clone(), ground.bus, agent::Options::new(&host, "127.0.0.1"), node.drivers()?)
+        let mut options = agent::Options::new(&host, "127.0.0.1");
+        options.image_keep = config.node.image_keep();
+        agent::Agent::start(runtime.clone(), ground.bus, options, node.drivers()?)
             .await
             .context("the node's agent cannot be started")?;
         Ok(Self { runtime, db: ground.db, work: ground.work, node })

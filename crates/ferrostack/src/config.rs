@@ -1,5 +1,8 @@
 //! The configuration file: `ferrostack.toml` in the state directory, one section for each service.
 
+use std::time::Duration;
+
+use agent::hypervisor::libvirt::Guests;
 use anyhow::Result;
 use serde::Deserialize;
 
@@ -15,18 +18,36 @@ pub struct Config {
     pub compute: compute::Config,
     /// `[node]`
     pub node: Node,
+    /// `[libvirt]`
+    pub libvirt: Guests,
     /// `[trace]`
     pub trace: trace::Config,
 }
 
 /// What of this machine is for servers.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Node {
     /// The processors that are set aside for servers which want some for themselves alone: `2-7,^4`.
     pub dedicated_cpus: String,
     /// Whether servers have a screen by SPICE beside that by VNC.
     pub spice: bool,
+    /// For how many hours the cache keeps an image after the last server that needed it; 0 keeps all.
+    pub image_keep_hours: u64,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self { dedicated_cpus: String::new(), spice: false, image_keep_hours: 24 }
+    }
+}
+
+impl Node {
+    /// For how long the cache keeps an image after the last server that needed it.
+    pub(crate) fn image_keep(&self) -> Duration {
+        const EVER: u64 = 24 * 365 * 100;
+        Duration::from_secs(3600 * if self.image_keep_hours == 0 { EVER } else { self.image_keep_hours.min(EVER) })
+    }
 }
 
 impl Config {

@@ -141,9 +141,14 @@ async fn real_node(state: &State, runtime: &Runtime) -> Result<Node> {
     if !nix::unistd::geteuid().is_root() {
         bail!("real servers need root (namespaces, taps); run as root, or `ferrostack up --fake` as anyone");
     }
-    let (services, virt_type) =
-        tokio::join!(host::Services::start(runtime.clone(), node_options(state)?), VirtType::probe());
+    let options = node_options(state)?;
+    let guests = options.guests.clone();
+    let (services, virt_type) = tokio::join!(host::Services::start(runtime.clone(), options), VirtType::probe());
     let services = services.context("this node's services do not start; `ferrostack doctor` says what is missing")?;
+    if let Some(refusal) = guests.refusal(virt_type) {
+        services.stop().await?;
+        bail!("[libvirt] cannot be as it is: {refusal}");
+    }
     services.external_address_ensure(EXTERNAL_GATEWAY).context("br-ex cannot get its address")?;
     Ok(Node::Real(Box::new(services), virt_type))
 }
@@ -151,7 +156,8 @@ async fn real_node(state: &State, runtime: &Runtime) -> Result<Node> {
 /// Where the node of this state directory keeps its things.
 pub fn node_options(state: &State) -> Result<host::Options> {
     let mut options = host::Options::new(state.path("node"), &host_name(state)?, &state.namespace());
-    let node = Config::load(state)?.node;
+    let Config { node, libvirt, .. } = Config::load(state)?;
+    options.guests = libvirt;
     options.spice = node.spice;
     options.dedicated_cpus =
         node.dedicated_cpus.parse().map_err(anyhow::Error::msg).context("[node] dedicated_cpus cannot be used")?;

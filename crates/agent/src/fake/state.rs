@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use protocol::PowerState;
@@ -67,15 +68,18 @@ impl State {
                 return Self::default();
             }
         };
-        serde_json::from_slice(&text).unwrap_or_else(|error| {
+        // What stands behind the first line is of an earlier, longer state.
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        serde_json::from_slice(line).unwrap_or_else(|error| {
             tracing::warn!(%error, path = %path.display(), "the fake node's state is not valid: starting without");
             Self::default()
         })
     }
 
+    /// Keeps the state. One write over the one before: thousands of fake nodes have to cost little.
     pub(super) fn save(&self, path: &Path) -> io::Result<()> {
-        let new = path.with_extension("new");
-        std::fs::write(&new, serde_json::to_vec(self)?)?;
-        std::fs::rename(new, path)
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        OpenOptions::new().write(true).create(true).truncate(false).open(path)?.write_all(&line)
     }
 }

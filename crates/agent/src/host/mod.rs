@@ -20,7 +20,7 @@ use runtime::Runtime;
 
 use crate::Drivers;
 use crate::disks::{self, FileDisks};
-use crate::hypervisor::libvirt::{self, Libvirt, VirtType};
+use crate::hypervisor::libvirt::{self, Guests, Libvirt, VirtType};
 use crate::layout::Layout;
 use crate::ports::{self, OvsPorts};
 use children::Children;
@@ -52,6 +52,8 @@ pub struct Options {
     pub dedicated_cpus: CpuSet,
     /// Whether guests have a screen by SPICE too. QEMU must be able to.
     pub spice: bool,
+    /// What guests get that ask for nothing else.
+    pub guests: Guests,
 }
 
 impl Options {
@@ -66,6 +68,7 @@ impl Options {
             ovn: true,
             dedicated_cpus: CpuSet::default(),
             spice: false,
+            guests: Guests::default(),
         }
     }
 }
@@ -137,6 +140,7 @@ impl Services {
             reboot_grace: REBOOT_GRACE,
             dedicated_cpus: self.options.dedicated_cpus.clone(),
             spice: self.options.spice,
+            guests: self.options.guests.clone(),
         }
     }
 

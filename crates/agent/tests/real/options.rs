@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agent::host::{Options, Services};
 use agent::hypervisor::Hypervisor as _;
-use agent::hypervisor::libvirt::{self, Libvirt, VirtType};
+use agent::hypervisor::libvirt::{self, CacheMode, CpuMode, Discard, Guests, Libvirt, VirtType};
 use protocol::{ImageSource, Problem, Rescue, ServerSpec};
 use runtime::Runtime;
 
@@ -91,7 +91,7 @@ async fn libvirt_takes_what_flavors_and_images_may_ask_for() {
     let mut options = Options::new(dir.path().join("node"), "node-1", &format!("fso{}", &uuid()[..8]));
     options.ovn = false;
     let services = Services::start(runtime, options).await.unwrap();
-    let hypervisor = |dedicated: &str| {
+    let hypervisor = |dedicated: &str, guests: Guests| {
         Libvirt::new(libvirt::Options {
             uri: services.libvirt_uri().to_owned(),
             layout: services.layout().clone(),
@@ -99,10 +99,11 @@ async fn libvirt_takes_what_flavors_and_images_may_ask_for() {
             reboot_grace: Duration::ZERO,
             dedicated_cpus: dedicated.parse().unwrap(),
             spice: false,
+            guests,
         })
     };
     let mut refused = Vec::new();
-    let all = hypervisor("");
+    let all = hypervisor("", Guests::default());
     for (flavor, image) in TAKEN {
         let server = ServerSpec { extra_specs: pairs(flavor), image_properties: pairs(image), ..whole() };
         if let Err(problem) = all.server_define(&server).await {
@@ -118,8 +119,15 @@ async fn libvirt_takes_what_flavors_and_images_may_ask_for() {
         }
         all.server_delete(&server.id).await.unwrap();
     }
+    for guests in operators() {
+        let server = whole();
+        if let Err(problem) = hypervisor("", guests.clone()).server_define(&server).await {
+            refused.push(format!("{guests:?}: {problem}"));
+        }
+        all.server_delete(&server.id).await.unwrap();
+    }
     let traits = all.info().await;
-    let pinned = pinned(&hypervisor("0")).await;
+    let pinned = pinned(&hypervisor("0", Guests::default())).await;
     services.stop().await.unwrap();
     assert_eq!(refused, [""; 0], "{}", refused.join("\n"));
     let traits = traits.unwrap().traits;
@@ -132,6 +140,22 @@ async fn libvirt_takes_what_flavors_and_images_may_ask_for() {
     let [first, second, again] = pinned;
     assert_eq!((first, again), (Ok(()), Ok(())));
     assert!(matches!(second, Err(Problem::Temporary(_))), "{second:?}");
+}
+
+/// What an operator may set for all guests.
+fn operators() -> Vec<Guests> {
+    let mode = |mode| Guests { cpu_mode: Some(mode), ..Guests::default() };
+    let cache = |disk_cachemode| Guests { disk_cachemode, hw_disk_discard: Discard::Ignore, ..Guests::default() };
+    let mut all = vec![mode(CpuMode::Maximum), mode(CpuMode::None)];
+    all.push(Guests {
+        cpu_model: "Nehalem".to_owned(),
+        cpu_model_extra_flags: vec!["-syscall".to_owned(), "aes".to_owned()],
+        ..mode(CpuMode::Custom)
+    });
+    all.push(Guests { hw_machine_type: "q35".to_owned(), ..Guests::default() });
+    let modes = [CacheMode::Writethrough, CacheMode::None, CacheMode::Directsync, CacheMode::Unsafe];
+    all.extend(modes.map(cache));
+    all
 }
 
 /// Two servers that want a processor of their own, and one more when the first is gone.

@@ -18,6 +18,10 @@ pub struct Config {
     pub weight_classes: Vec<String>,
     /// The most nodes that are looked at, unless none of them will do.
     pub max_candidates: usize,
+    /// The node is one of so many best ones, by chance; 1 for the best.
+    pub host_subset_size: usize,
+    /// On how many nodes a server is tried before it ends in ERROR.
+    pub max_attempts: usize,
     /// `NumInstancesFilter`: the most servers of a node.
     pub max_instances_per_host: i64,
     /// `IoOpsFilter`: the most servers of a node that are being made, moved, saved or the like.
@@ -76,6 +80,8 @@ impl Default for Config {
             ]),
             weight_classes: weighers::names().map(str::to_owned).collect(),
             max_candidates: 250,
+            host_subset_size: 1,
+            max_attempts: 3,
             max_instances_per_host: 50,
             max_io_ops_per_host: 8,
             aggregate_image_properties_isolation_namespace: String::new(),

@@ -33,16 +33,16 @@ impl Capacity {
 /// A node as the scheduler sees it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Node {
-    pub(crate) host: String,
-    pub(crate) address: String,
-    pub(crate) zone: String,
+    pub(crate) host: Arc<str>,
+    pub(crate) address: Arc<str>,
+    pub(crate) zone: Arc<str>,
     /// Whether its agent reports.
     pub(crate) alive: bool,
     /// Whether it may get new servers.
     pub(crate) enabled: bool,
-    pub(crate) hypervisor_type: String,
+    pub(crate) hypervisor_type: Arc<str>,
     pub(crate) hypervisor_version: i64,
-    pub(crate) architecture: String,
+    pub(crate) architecture: Arc<str>,
     /// The traits that its agent reports.
     pub(crate) traits: Arc<BTreeSet<String>>,
     /// What placement knows of it.
@@ -58,7 +58,7 @@ pub(crate) struct Node {
     pub(crate) io_ops: i64,
     /// How many servers failed to come up there since one did.
     pub(crate) build_failures: i64,
-    pub(crate) metrics: BTreeMap<&'static str, f64>,
+    pub(crate) metrics: Arc<BTreeMap<&'static str, f64>>,
     /// What the server would take there, as placement found it; empty where that was not asked.
     pub(crate) offer: Allocations,
 }

@@ -28,7 +28,7 @@ pub(super) fn explain(nodes: &[Node], request: &Request, config: &Config, chosen
         let (kept, gone): (Vec<&Node>, Vec<&Node>) =
             left.into_iter().partition(|node| filter.passes(node, request, config));
         if !gone.is_empty() {
-            let hosts = gone.iter().map(|node| node.host.clone()).collect();
+            let hosts = gone.iter().map(|node| node.host.to_string()).collect();
             removed.push(Removed { filter: filter.name(), of, hosts });
         }
         left = kept;

@@ -2,13 +2,13 @@ use super::*;
 
 fn node(host: &str) -> Node {
     Node {
-        host: host.to_owned(),
-        zone: "nova".to_owned(),
+        host: host.into(),
+        zone: "nova".into(),
         alive: true,
         enabled: true,
-        hypervisor_type: "QEMU".to_owned(),
+        hypervisor_type: "QEMU".into(),
         hypervisor_version: 8_002_000,
-        architecture: "x86_64".to_owned(),
+        architecture: "x86_64".into(),
         traits: Arc::new(BTreeSet::from(["HW_CPU_X86_AVX2".to_owned()])),
         vcpus: Capacity { total: 16, used: 4 },
         memory_mb: Capacity { total: 8192, used: 4096 },
@@ -23,7 +23,7 @@ fn request() -> Request {
 
 fn hosts(nodes: &[Node], request: &Request) -> Vec<String> {
     select(nodes, request, &Config::default())
-        .map(|nodes| nodes.iter().map(|node| node.host.clone()).collect())
+        .map(|nodes| nodes.iter().map(|node| node.host.to_string()).collect())
         .unwrap_or_default()
 }
 
@@ -80,8 +80,8 @@ fn each_filter_removes_what_it_is_there_for() {
 fn a_refusal_says_the_smallest_change_that_would_succeed() {
     let small = Node { memory_mb: Capacity { total: 1024, used: 0 }, ..node("small") };
     let full = Node { memory_mb: Capacity { total: 1024, used: 512 }, ..node("full") };
-    let far = Node { zone: "far".to_owned(), memory_mb: Capacity { total: 1500, used: 0 }, ..node("far") };
-    let wanted = Request { memory_mb: 2048, zone: "nova".to_owned(), ..request() };
+    let far = Node { zone: "far".into(), memory_mb: Capacity { total: 1500, used: 0 }, ..node("far") };
+    let wanted = Request { memory_mb: 2048, zone: "nova".into(), ..request() };
     let refusal = select(&[full, small, far], &wanted, &Config::default()).unwrap_err();
     assert_eq!(
         refusal.message(),
@@ -105,7 +105,7 @@ fn weighers_prefer_room_and_obey_their_multipliers() {
         disk_weight_multiplier: 0.0,
         ..Config::default()
     };
-    assert_eq!(select(&nodes, &request(), &packing).unwrap()[0].host, "tight");
+    assert_eq!(select(&nodes, &request(), &packing).unwrap()[0].host.as_ref(), "tight");
     let fast = Node { vcpus: Capacity { total: 64, used: 0 }, ..node("fast") };
     let nodes = [node("slow"), fast];
     assert_eq!(hosts(&nodes, &request()), ["fast", "slow"]);
@@ -197,10 +197,7 @@ fn what_aggregates_and_groups_allow_passes() {
         (within("filter_tenant_id", "red"), Request { project_id: "red".to_owned(), ..request() }),
         (within("instance_type", "tiny"), Request { flavor: "tiny".to_owned(), ..request() }),
         (node("a"), Request { group: Some(group), ..request() }),
-        (
-            Node { address: "10.0.0.9".to_owned(), ..node("a") },
-            Request { near: "10.0.0.0/24".parse().ok(), ..request() },
-        ),
+        (Node { address: "10.0.0.9".into(), ..node("a") }, Request { near: "10.0.0.0/24".parse().ok(), ..request() }),
     ];
     for (node, request) in accepted {
         assert!(select(std::slice::from_ref(&node), &request, &all_filters()).is_ok(), "{request:?}");
@@ -222,9 +219,9 @@ fn groups_failures_load_and_aggregates_weigh() {
     assert_eq!(first(&[packed, node("b")], &request()), "b");
     let mut measured = Config::default();
     measured.metrics.weight_setting.insert("memory.percent".to_owned(), -1.0);
-    let busy = Node { metrics: BTreeMap::from([("memory.percent", 90.0)]), ..node("a") };
-    let idle = Node { metrics: BTreeMap::from([("memory.percent", 10.0)]), ..node("b") };
-    assert_eq!(select(&[busy, idle], &request(), &measured).unwrap()[0].host, "b");
+    let busy = Node { metrics: BTreeMap::from([("memory.percent", 90.0)]).into(), ..node("a") };
+    let idle = Node { metrics: BTreeMap::from([("memory.percent", 10.0)]).into(), ..node("b") };
+    assert_eq!(select(&[busy, idle], &request(), &measured).unwrap()[0].host.as_ref(), "b");
 }
 
 #[test]

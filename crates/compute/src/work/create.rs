@@ -16,9 +16,6 @@ use crate::server::{Fault, Image, Server};
 use crate::store::servers::{Change, state_change};
 use crate::{Compute, state};
 
-/// How many nodes are tried.
-const TRIES: usize = 3;
-
 /// How long the networks may take to wire the ports.
 const WIRE_SECONDS: i64 = 300;
 
@@ -84,13 +81,13 @@ impl ServerCreate {
     }
 
     /// What the node's trouble means: another node may do better, unless no node can.
-    fn trouble(&mut self, trouble: Trouble) -> Failure {
+    fn trouble(&mut self, compute: &Compute, trouble: Trouble) -> Failure {
         match trouble {
             Trouble::Problem(Problem::Permanent(reason)) => Failure::Fatal(reason),
             trouble => {
                 self.reason = trouble.to_string();
                 self.excluded.extend(self.host.clone());
-                if self.excluded.len() >= TRIES {
+                if self.excluded.len() >= compute.options().config.scheduler.max_attempts {
                     return Failure::Fatal(format!(
                         "Exceeded maximum number of retries. Exhausted all hosts available for retrying build \
                          failures for instance {}. The last one said: {trouble}",
@@ -216,7 +213,7 @@ impl Step<ServerCreate> for ImageFetch {
         let call = compute.image_fetch(id, image, Duration::from_secs(3600));
         match compute.ask_for(to, &host, &call).await {
             Ok(_) => Ok(()),
-            Err(trouble) => Err(operation.trouble(trouble)),
+            Err(trouble) => Err(operation.trouble(compute, trouble)),
         }
     }
 }
@@ -245,7 +242,7 @@ async fn ask(
     let call = call(spec(compute, operation).await?);
     match compute.ask_for(to, &host, &call).await {
         Ok(_) => Ok(()),
-        Err(trouble) => Err(operation.trouble(trouble)),
+        Err(trouble) => Err(operation.trouble(compute, trouble)),
     }
 }
 
@@ -347,8 +344,10 @@ impl Step<ServerCreate> for Wire {
         }
         if now - since > WIRE_SECONDS {
             operation.wiring_since = None;
-            return Err(operation
-                .trouble(Trouble::Away(format!("the server's ports were not wired within {WIRE_SECONDS} seconds"))));
+            return Err(operation.trouble(
+                compute,
+                Trouble::Away(format!("the server's ports were not wired within {WIRE_SECONDS} seconds")),
+            ));
         }
         Err(Failure::Wait { reason: "the ports are not wired".to_owned(), after: Duration::from_millis(200) })
     }

@@ -7,6 +7,7 @@ mod diagnostics;
 mod domain;
 mod domain_xml;
 mod events;
+mod guests;
 mod network_cards;
 mod placement;
 mod power;
@@ -32,6 +33,7 @@ use crate::host::facts;
 use crate::layout::{Layout, ServerFile};
 use connection::{Connection, problem};
 use domain::{destroy, domain_of, is_active, is_ours, power_state};
+pub use guests::{CacheMode, CpuMode, Discard, Guests};
 pub use virt_type::VirtType;
 
 /// How often a guest that shuts down is looked at, beside libvirt's events.
@@ -60,6 +62,8 @@ pub struct Options {
     pub dedicated_cpus: CpuSet,
     /// Whether guests have a screen by SPICE beside that by VNC.
     pub spice: bool,
+    /// What guests get that ask for nothing else.
+    pub guests: Guests,
 }
 
 /// The hypervisor behind libvirt.

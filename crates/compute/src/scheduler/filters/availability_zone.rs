@@ -14,7 +14,7 @@ impl Filter for AvailabilityZone {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        request.zone.is_empty() || node.zone == request.zone
+        request.zone.is_empty() || *node.zone == request.zone
     }
 
     fn change(&self, node: &Node, _: &Request) -> Option<String> {

@@ -33,15 +33,15 @@ fn demands<'a>(node: &'a Node, request: &'a Request) -> impl Iterator<Item = (&'
 
 fn capability_of(node: &Node, name: &str) -> Option<String> {
     Some(match name {
-        "hypervisor_type" => node.hypervisor_type.clone(),
+        "hypervisor_type" => node.hypervisor_type.to_string(),
         "hypervisor_version" => node.hypervisor_version.to_string(),
-        "cpu_info:arch" | "cpu_arch" => node.architecture.clone(),
+        "cpu_info:arch" | "cpu_arch" => node.architecture.to_string(),
         "vcpus_total" => node.vcpus.total.to_string(),
         "vcpus_used" => node.vcpus.used.to_string(),
         "free_ram_mb" => node.memory_mb.free().to_string(),
         "total_usable_ram_mb" => node.memory_mb.total.to_string(),
         "free_disk_mb" => (node.disk_gb.free() * 1024).to_string(),
-        "host" | "hypervisor_hostname" => node.host.clone(),
+        "host" | "hypervisor_hostname" => node.host.to_string(),
         _ => return None,
     })
 }

@@ -10,7 +10,7 @@ impl Filter for DifferentHost {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        !request.different_hosts.contains(&node.host)
+        !request.different_hosts.contains(&*node.host)
     }
 
     fn change(&self, _: &Node, _: &Request) -> Option<String> {

@@ -99,10 +99,10 @@ fn variable(node: &Node, name: &str) -> Option<Value> {
         "vcpus_used" => json!(node.vcpus.used),
         "num_instances" => json!(node.servers),
         "num_io_ops" => json!(node.io_ops),
-        "hypervisor_type" => json!(node.hypervisor_type),
+        "hypervisor_type" => json!(&*node.hypervisor_type),
         "hypervisor_version" => json!(node.hypervisor_version),
-        "hypervisor_hostname" | "host" | "nodename" => json!(node.host),
-        "host_ip" => json!(node.address),
+        "hypervisor_hostname" | "host" | "nodename" => json!(&*node.host),
+        "host_ip" => json!(&*node.address),
         _ => return None,
     })
 }
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn conditions_compare_and_combine() {
         let node = Node {
-            host: "one".to_owned(),
+            host: "one".into(),
             memory_mb: Capacity { total: 2048, used: 1024 },
             vcpus: Capacity { total: 8, used: 2 },
             ..Node::default()

@@ -14,6 +14,6 @@ impl Filter for Retry {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        !request.excluded.contains(&node.host)
+        !request.excluded.iter().any(|host| **host == *node.host)
     }
 }

@@ -10,7 +10,7 @@ impl Filter for SameHost {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        request.same_hosts.as_ref().is_none_or(|hosts| hosts.contains(&node.host))
+        request.same_hosts.as_ref().is_none_or(|hosts| hosts.contains(&*node.host))
     }
 
     fn change(&self, _: &Node, _: &Request) -> Option<String> {

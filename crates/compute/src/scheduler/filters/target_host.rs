@@ -14,7 +14,7 @@ impl Filter for TargetHost {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        request.host.is_empty() || node.host == request.host
+        request.host.is_empty() || *node.host == request.host
     }
 
     fn change(&self, _: &Node, _: &Request) -> Option<String> {

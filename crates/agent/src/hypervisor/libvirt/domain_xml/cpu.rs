@@ -3,7 +3,6 @@
 use protocol::{Problem, ServerSpec};
 
 use super::super::placement::Guest;
-use super::super::virt_type::VirtType;
 use super::super::xml::Element;
 use crate::wishes::{Wishes, refused};
 
@@ -14,21 +13,13 @@ const PARTS: [&str; 3] = ["sockets", "cores", "threads"];
 /// As good as no limit.
 const UNLIMITED: u32 = 65_536;
 
+/// The model `cpu` with the topology and the cells that the guest is to see.
 pub(super) fn cpu(
     server: &ServerSpec,
-    virt_type: VirtType,
+    mut cpu: Element,
     wishes: &Wishes<'_>,
     guest: &Guest,
 ) -> Result<Element, Problem> {
-    let mut cpu = Element::new("cpu");
-    cpu = match virt_type {
-        VirtType::Kvm => cpu.with("mode", "host-model").with("check", "partial"),
-        // A fifth level of page tables makes every walk through them longer, and the emulator walks in software.
-        VirtType::Qemu => cpu
-            .with("mode", "maximum")
-            .with("check", "none")
-            .child(Element::new("feature").with("policy", "disable").with("name", "la57")),
-    };
     let [sockets, cores, threads] = topology(server.vcpus, wishes)?;
     let shown = Element::new("topology").with("sockets", sockets).with("dies", 1);
     cpu = cpu.child(shown.with("cores", cores).with("threads", threads));

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use protocol::{DiskSource, Problem, Rescue, ServerSpec};
 
+use super::super::Options;
 use super::super::xml::Element;
 use super::machine::is_q35;
 use super::{path, tune};
-use crate::layout::{Layout, ServerFile};
+use crate::layout::ServerFile;
 use crate::wishes::{Wishes, refused, word};
 
 const DISK_BUSES: [&str; 5] = ["virtio", "scsi", "ide", "sata", "usb"];
@@ -28,7 +29,8 @@ struct Disk {
 }
 
 /// All that the server has of disks, and the controllers for them.
-pub(super) fn disks(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout) -> Result<Vec<Element>, Problem> {
+pub(super) fn disks(server: &ServerSpec, wishes: &Wishes<'_>, options: &Options) -> Result<Vec<Element>, Problem> {
+    let Options { layout, guests, .. } = options;
     let disks = plan(server, wishes)?;
     let limits = tune::io_tune(wishes)?;
     let packed = wishes.agreed_flag("virtio_packed_ring")? == Some(true);
@@ -36,7 +38,7 @@ pub(super) fn disks(server: &ServerSpec, wishes: &Wishes<'_>, layout: &Layout) -
     for disk in &disks {
         let mut driver = Element::new("driver").with("name", "qemu").with("type", disk.file.format());
         if disk.device == "disk" {
-            driver = driver.with("cache", "writeback").with("discard", "unmap");
+            driver = driver.with("cache", guests.disk_cachemode.name()).with("discard", guests.hw_disk_discard.name());
         }
         if packed && disk.bus == "virtio" {
             driver = driver.with("packed", "on");

@@ -31,9 +31,12 @@ const IMAGE_REFUSED: [&str; 8] = [
     "hw_maxphysaddr_bits",
 ];
 
+/// The property of images that names the machine type.
+pub(super) const MACHINE_TYPE: &str = "hw_machine_type";
+
 /// The machine type: the older one has fewer devices, and so starts sooner where every instruction is emulated.
 pub(super) fn machine_type(server: &ServerSpec) -> &str {
-    Wishes::new(server).image("hw_machine_type").unwrap_or("pc")
+    Wishes::new(server).image(MACHINE_TYPE).unwrap_or("pc")
 }
 
 /// Whether the machine is of the newer kind, with PCI Express and without IDE.

@@ -16,6 +16,7 @@ use super::Options;
 use super::placement::{Guest, Placement};
 use super::xml::Element;
 use crate::wishes::Wishes;
+use machine::MACHINE_TYPE;
 pub(super) use network::MODELS as NETWORK_MODELS;
 
 /// The namespace of our part of a domain's metadata. A domain without it is not ours.
@@ -38,14 +39,16 @@ pub(super) fn domain_xml(
     guest: &Guest,
     placement: &Placement,
 ) -> Result<String, Problem> {
-    let Options { virt_type, layout, spice, .. } = options;
-    let (virt_type, wishes) = (*virt_type, Wishes::new(server));
+    let Options { virt_type, layout, spice, guests, .. } = options;
+    let mut server = server.clone();
+    server.image_properties.entry(MACHINE_TYPE.to_owned()).or_insert_with(|| guests.hw_machine_type.clone());
+    let (server, virt_type, wishes) = (&server, *virt_type, Wishes::new(&server));
     machine::check(&wishes)?;
     let mut vcpu = Element::text("vcpu", server.vcpus);
     if let Some(shared) = &placement.shared {
         vcpu = vcpu.with("cpuset", shared);
     }
-    let mut devices = Element::new("devices").children(disk::disks(server, &wishes, layout)?);
+    let mut devices = Element::new("devices").children(disk::disks(server, &wishes, options)?);
     for port in &server.ports {
         devices = devices.child(network::interface(server, port, &wishes)?);
     }
@@ -64,7 +67,7 @@ pub(super) fn domain_xml(
         .child(machine::sysinfo(server))
         .child(machine::os(server, &wishes)?)
         .child(machine::features(&wishes)?)
-        .child(cpu::cpu(server, virt_type, &wishes, guest)?)
+        .child(cpu::cpu(server, guests.cpu(virt_type), &wishes, guest)?)
         .child(machine::clock(virt_type, &wishes))
         .child(Element::text("on_poweroff", "destroy"))
         .child(Element::text("on_reboot", "restart"))
@@ -104,7 +107,7 @@ pub(super) mod tests {
     use protocol::{DiskSource, ImageSource};
 
     use super::*;
-    use crate::hypervisor::libvirt::VirtType;
+    use crate::hypervisor::libvirt::{CacheMode, Discard, Guests, VirtType};
     use crate::layout::Layout;
 
     pub(in super::super) fn image() -> ImageSource {
@@ -159,6 +162,7 @@ pub(super) mod tests {
             reboot_grace: Duration::ZERO,
             dedicated_cpus: protocol::CpuSet::default(),
             spice: false,
+            guests: Guests::default(),
         }
     }
 
@@ -174,6 +178,24 @@ pub(super) mod tests {
         let socket = format!(r#"<listen type="socket" socket="/qemus/s/{}.spice"/>"#, server.id);
         assert!(xml.contains(r#"<graphics type="spice">"#) && xml.contains(&socket), "{xml}");
         assert!(!made(&server, VirtType::Qemu).unwrap().contains("spice"));
+    }
+
+    #[test]
+    fn the_operator_says_what_guests_get_that_ask_for_nothing() {
+        let guests = Guests {
+            hw_machine_type: "q35".to_owned(),
+            disk_cachemode: CacheMode::None,
+            hw_disk_discard: Discard::Ignore,
+            ..Guests::default()
+        };
+        let options = Options { guests, ..options(VirtType::Qemu) };
+        let made = |server: &ServerSpec| domain_xml(server, &options, &guest(server).unwrap(), &Placement::default());
+        let xml = made(&server()).unwrap();
+        for part in [r#"machine="q35""#, r#"bus="sata""#, r#"cache="none" discard="ignore""#] {
+            assert!(xml.contains(part), "{part} is not in {xml}");
+        }
+        let asked = made(&server_with(&[], &[("hw_machine_type", "pc")])).unwrap();
+        assert!(asked.contains(r#"machine="pc""#), "{asked}");
     }
 
     fn xml(server: &ServerSpec, virt_type: VirtType) -> String {
