@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state, map_request};
 use axum::response::{IntoResponse, Response};
 use db::Json as Column;
 use http::request::Parts;
@@ -68,11 +68,17 @@ const COMPUTE_REQUEST_ID: HeaderName = HeaderName::from_static("x-compute-reques
 impl Service {
     /// Puts request ids, error format, version negotiation, links and panic safety around `router`.
     pub fn wrap(self, router: Router) -> Router {
+        self.framed(refusing(router))
+    }
+
+    /// Like [`wrap`](Self::wrap), and has each request changed by `change` before a route is chosen for it.
+    pub fn wrap_changed(self, router: Router, change: fn(Request) -> Request) -> Router {
+        let change = map_request(move |request: Request| std::future::ready(change(request)));
+        self.framed(Router::new().fallback_service(refusing(router)).layer(change))
+    }
+
+    fn framed(self, router: Router) -> Router {
         router
-            .fallback(async || Error::not_found("The resource could not be found."))
-            .method_not_allowed_fallback(async |method: Method| {
-                Error::new(Kind::MethodNotAllowed, format!("The resource knows no method {method}."))
-            })
             .layer(CatchPanicLayer::custom(|_| {
                 Error::new(Kind::Internal, "An internal error prevented the request.").into_response()
             }))
@@ -126,6 +132,13 @@ impl Service {
         }
         rendered
     }
+}
+
+/// The router, which says of what it does not have that it does not have it.
+fn refusing(router: Router) -> Router {
+    router.fallback(async || Error::not_found("The resource could not be found.")).method_not_allowed_fallback(
+        async |method: Method| Error::new(Kind::MethodNotAllowed, format!("The resource knows no method {method}.")),
+    )
 }
 
 /// Answers a request, and has the way recorded that it went.

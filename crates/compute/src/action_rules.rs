@@ -2,6 +2,7 @@
 
 use policy::Rule;
 
+use crate::old_rules::MANAGER;
 use crate::rules::{ADMIN, READER, rule};
 use crate::server_rules::MEMBER;
 
@@ -152,14 +153,26 @@ pub(crate) const ACTIONS: &[Rule] = &[
         &[("POST", "/servers/{server_id}/action (unshelve)")],
     ),
     rule(
-        "os_compute_api:os-migrate-server:migrate",
+        "os_compute_api:os-migrate-server:migrate:host",
         ADMIN,
+        "Move a server to a certain node",
+        &[("POST", "/servers/{server_id}/action (migrate)")],
+    ),
+    rule(
+        "os_compute_api:os-migrate-server:migrate",
+        MANAGER,
         "Move a server",
         &[("POST", "/servers/{server_id}/action (migrate)")],
     ),
     rule(
-        "os_compute_api:os-migrate-server:migrate_live",
+        "os_compute_api:os-migrate-server:migrate_live:host",
         ADMIN,
+        "Move a running server to a certain node",
+        &[("POST", "/servers/{server_id}/action (os-migrateLive)")],
+    ),
+    rule(
+        "os_compute_api:os-migrate-server:migrate_live",
+        MANAGER,
         "Move a running server",
         &[("POST", "/servers/{server_id}/action (os-migrateLive)")],
     ),
@@ -264,5 +277,29 @@ pub(crate) const ACTIONS: &[Rule] = &[
         MEMBER,
         "Detach a volume from a server",
         &[("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:index",
+        READER,
+        "List the shares of a server",
+        &[("GET", "/servers/{server_id}/shares")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:create",
+        MEMBER,
+        "Attach a share to a server",
+        &[("POST", "/servers/{server_id}/shares")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:show",
+        READER,
+        "Show a share of a server",
+        &[("GET", "/servers/{server_id}/shares/{share_id}")],
+    ),
+    rule(
+        "os_compute_api:os-server-shares:delete",
+        MEMBER,
+        "Detach a share from a server",
+        &[("DELETE", "/servers/{server_id}/shares/{share_id}")],
     ),
 ];

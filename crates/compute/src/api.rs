@@ -3,6 +3,7 @@
 pub(crate) mod common;
 pub(crate) mod console_proxy;
 pub(crate) mod metadata;
+pub(crate) mod project_url;
 
 mod actions;
 mod aggregates;
@@ -18,6 +19,7 @@ mod migrations;
 mod proxy_images;
 mod proxy_networks;
 mod proxy_security_groups;
+mod proxy_volumes;
 mod quotas;
 mod server_diagnostics;
 mod server_hints;
@@ -26,6 +28,7 @@ mod server_interfaces;
 mod server_labels;
 mod server_order;
 mod server_password;
+mod server_shares;
 mod server_view;
 mod server_volumes;
 mod servers;
@@ -33,6 +36,7 @@ mod services;
 mod topology;
 mod usage;
 mod versions;
+mod volumes_boot;
 mod zones;
 
 use axum::Router;
@@ -55,6 +59,7 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(proxy_images::routes())
         .merge(proxy_networks::routes())
         .merge(proxy_security_groups::routes())
+        .merge(proxy_volumes::routes())
         .merge(hosts::routes())
         .merge(usage::routes())
         .merge(events::routes())
@@ -62,9 +67,11 @@ pub(crate) fn routes() -> Router<Compute> {
         .merge(topology::routes())
         .merge(extensions::routes())
         .merge(servers::routes())
+        .merge(volumes_boot::routes())
         .merge(actions::routes())
         .merge(server_diagnostics::routes())
         .merge(server_volumes::routes())
+        .merge(server_shares::routes())
         .merge(server_password::routes())
         .merge(server_labels::routes())
         .merge(server_history::routes())

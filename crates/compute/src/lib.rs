@@ -45,6 +45,7 @@ use ::api::microversion::Negotiation;
 use ::api::{Microversion, Service, Style};
 use axum::Router;
 use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
 use db::{Db, Migration};
 use identity::Identity;
 use image::Image;
@@ -172,7 +173,8 @@ impl Compute {
         };
         let service =
             Service { kind: "compute", prefix: "/compute", style: Style::Compute, negotiation: Some(negotiation) };
-        service.wrap(api::routes().with_state(self.clone()))
+        let check = from_fn_with_state(self.clone(), api::project_url::check);
+        service.wrap_changed(api::routes().layer(check).with_state(self.clone()), api::project_url::take)
     }
 
     /// The metadata service, for the agents' proxies, to be served at the root of a listener of its own or nested.

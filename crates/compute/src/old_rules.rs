@@ -4,7 +4,7 @@ use policy::Rule;
 
 use crate::rules::{ADMIN, READER, rule};
 
-const MANAGER: &str = "rule:project_manager_or_admin";
+pub(crate) const MANAGER: &str = "rule:project_manager_or_admin";
 const SERVICE: &str = "rule:service_or_admin";
 
 pub(crate) const OLD: &[Rule] = &[
@@ -85,6 +85,18 @@ pub(crate) const OLD: &[Rule] = &[
         ADMIN,
         "See the nodes of a server's moves",
         &[("GET", "/servers/{server_id}/migrations")],
+    ),
+    rule(
+        "os_compute_api:servers:migrations:force_complete",
+        MANAGER,
+        "Have a server's move end, at the cost of a pause",
+        &[("POST", "/servers/{server_id}/migrations/{migration_id}/action (force_complete)")],
+    ),
+    rule(
+        "os_compute_api:servers:migrations:delete",
+        MANAGER,
+        "Break off a server's move",
+        &[("DELETE", "/servers/{server_id}/migrations/{migration_id}")],
     ),
     rule(
         "os_compute_api:servers:migrations:show",

@@ -2,7 +2,7 @@
 
 use policy::Rule;
 
-use crate::rules::{READER, rule};
+use crate::rules::{ADMIN, READER, rule};
 use crate::server_rules::MEMBER;
 
 pub(crate) const PROXIES: &[Rule] = &[
@@ -71,5 +71,42 @@ pub(crate) const PROXIES: &[Rule] = &[
         MEMBER,
         "Give a floating IP back",
         &[("DELETE", "/os-floating-ips/{floating_ip_id}")],
+    ),
+    rule("os_compute_api:os-volumes:list", READER, "List volumes", &[("GET", "/os-volumes")]),
+    rule("os_compute_api:os-volumes:detail", READER, "List volumes with details", &[("GET", "/os-volumes/detail")]),
+    rule("os_compute_api:os-volumes:create", MEMBER, "Make a volume", &[("POST", "/os-volumes")]),
+    rule("os_compute_api:os-volumes:show", READER, "Show a volume", &[("GET", "/os-volumes/{volume_id}")]),
+    rule("os_compute_api:os-volumes:delete", MEMBER, "Delete a volume", &[("DELETE", "/os-volumes/{volume_id}")]),
+    rule("os_compute_api:os-volumes:snapshots:list", READER, "List snapshots", &[("GET", "/os-snapshots")]),
+    rule(
+        "os_compute_api:os-volumes:snapshots:detail",
+        READER,
+        "List snapshots with details",
+        &[("GET", "/os-snapshots/detail")],
+    ),
+    rule("os_compute_api:os-volumes:snapshots:create", MEMBER, "Make a snapshot", &[("POST", "/os-snapshots")]),
+    rule(
+        "os_compute_api:os-volumes:snapshots:show",
+        READER,
+        "Show a snapshot",
+        &[("GET", "/os-snapshots/{snapshot_id}")],
+    ),
+    rule(
+        "os_compute_api:os-volumes:snapshots:delete",
+        MEMBER,
+        "Delete a snapshot",
+        &[("DELETE", "/os-snapshots/{snapshot_id}")],
+    ),
+    rule(
+        "os_compute_api:os-baremetal-nodes:list",
+        ADMIN,
+        "List nodes of bare metal",
+        &[("GET", "/os-baremetal-nodes")],
+    ),
+    rule(
+        "os_compute_api:os-baremetal-nodes:show",
+        ADMIN,
+        "Show a node of bare metal",
+        &[("GET", "/os-baremetal-nodes/{node_id}")],
     ),
 ];

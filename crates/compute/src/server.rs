@@ -5,6 +5,7 @@ pub(crate) mod create;
 pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod list;
+mod list_filters;
 pub(crate) mod password;
 pub(crate) mod personality;
 pub(crate) mod rebuild;

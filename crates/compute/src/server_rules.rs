@@ -15,11 +15,35 @@ pub(crate) const SERVERS: &[Rule] = &[
         "List the servers of all projects",
         &[("GET", "/servers")],
     ),
+    rule(
+        "os_compute_api:servers:detail:get_all_tenants",
+        ADMIN,
+        "List the servers of all projects with details",
+        &[("GET", "/servers/detail")],
+    ),
+    rule(
+        "os_compute_api:servers:allow_all_filters",
+        ADMIN,
+        "Filter lists of servers by everything",
+        &[("GET", "/servers"), ("GET", "/servers/detail")],
+    ),
     rule("os_compute_api:servers:show", READER, "Show a server", &[("GET", "/servers/{server_id}")]),
     rule(
         "os_compute_api:servers:show:host_status",
         ADMIN,
         "See the state of a server's node",
+        &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
+    ),
+    rule(
+        "os_compute_api:servers:show:host_status:unknown-only",
+        ADMIN,
+        "See that the state of a server's node is unknown",
+        &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
+    ),
+    rule(
+        "os_compute_api:servers:show:flavor-extra-specs",
+        READER,
+        "See the extra specs of a server's flavor",
         &[("GET", "/servers/{server_id}"), ("GET", "/servers/detail")],
     ),
     rule(

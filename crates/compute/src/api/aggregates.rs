@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::api::{Error, Json, Microversion, Query, Result, fields, time};
+use ::api::{Error, Json, Microversion, Result, fields, time};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -12,7 +12,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{self, name_check};
+use super::common::{self, NoParameters, name_check};
 use crate::Compute;
 use crate::aggregates::Aggregate;
 use crate::hostname::host_check;
@@ -57,10 +57,9 @@ async fn aggregates_list(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-aggregates:index", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     let aggregates = compute.aggregates().await?;
     let shown: Vec<Value> = aggregates.all().iter().map(|aggregate| view(aggregate, version)).collect();
     Ok(Json(json!({"aggregates": shown})))
@@ -70,11 +69,10 @@ async fn aggregate_show(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-aggregates:show", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     Ok(shown(&compute.aggregate_get(number(&id)?).await?, version))
 }
 

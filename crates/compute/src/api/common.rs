@@ -1,6 +1,8 @@
 //! What several resources share: pages, links, the loose numbers and flags that old clients send.
 
 use ::api::{Error, Links, Microversion, Query, Result};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -48,6 +50,19 @@ pub(crate) fn known_only(query: &Query, version: Microversion, since: u16, known
     }
 }
 
+/// No query parameters: since 2.102 any is 400.
+pub(crate) struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let version = Microversion::from_request_parts(parts, state).await?;
+        let query = Query::from_request_parts(parts, state).await?;
+        known_only(&query, version, 102, &[]).map(|()| Self)
+    }
+}
+
 /// 404 for a method that the asked microversion has no more, or not yet.
 pub(crate) fn until(version: Microversion, last: u16, instead: &str) -> Result<()> {
     if version > Microversion(2, last) {
@@ -62,6 +77,19 @@ pub(crate) fn since(version: Microversion, first: u16) -> Result<()> {
         return Err(Error::not_found(format!("This is there since microversion 2.{first}.")));
     }
     Ok(())
+}
+
+/// For fields that are there to this day.
+pub(crate) const LAST: u16 = u16::MAX;
+
+/// 400 for a field that is given (name, whether it is, first and last minor version) and not of the microversion.
+pub(crate) fn fields_check(version: Microversion, fields: &[(&str, bool, u16, u16)]) -> Result<()> {
+    match fields.iter().find(|(_, given, first, last)| *given && !(*first..=*last).contains(&version.1)) {
+        Some((name, ..)) => Err(Error::bad_request(format!(
+            "Invalid input: additional properties are not allowed ('{name}' was unexpected in microversion {version})."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The name of something: printable, not empty, without blanks at its ends.

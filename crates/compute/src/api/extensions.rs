@@ -1,7 +1,7 @@
 //! `/extensions`: from the time before microversions. Everything served is in the core now; the list is a
 //! constant by which clients of that time find what they look for. And what is gone for good, which is 410 in every microversion.
 
-use ::api::{Error, Json, Kind, Microversion, Query, Result};
+use ::api::{Error, Json, Kind, Result};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{any, get};
@@ -9,7 +9,7 @@ use identity::Caller;
 use policy::Target;
 use serde_json::{Value, json};
 
-use super::common;
+use super::common::NoParameters;
 use crate::Compute;
 
 pub(super) fn routes() -> Router<Compute> {
@@ -152,14 +152,18 @@ fn view(alias: &str, name: &str) -> Value {
     })
 }
 
-async fn extensions_list(caller: Caller, version: Microversion, query: Query) -> Result<Json<Value>> {
+async fn extensions_list(caller: Caller, _: NoParameters) -> Result<Json<Value>> {
     caller.allow("os_compute_api:extensions", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     let shown: Vec<Value> = EXTENSIONS.iter().map(|(alias, name)| view(alias, name)).collect();
     Ok(Json(json!({"extensions": shown})))
 }
 
-async fn extension_show(State(_): State<Compute>, caller: Caller, Path(alias): Path<String>) -> Result<Json<Value>> {
+async fn extension_show(
+    State(_): State<Compute>,
+    caller: Caller,
+    _: NoParameters,
+    Path(alias): Path<String>,
+) -> Result<Json<Value>> {
     caller.allow("os_compute_api:extensions", &Target::new())?;
     let (alias, name) = EXTENSIONS
         .iter()

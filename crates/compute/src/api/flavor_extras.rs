@@ -1,6 +1,6 @@
 //! What hangs on a flavor: the projects that may use it, and its extra specs.
 
-use ::api::{Error, Json, Microversion, Query, Result};
+use ::api::{Error, Json, Microversion, Result};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -10,7 +10,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::common;
+use super::common::NoParameters;
 use crate::Compute;
 use crate::extra_specs;
 use crate::flavors::{ExtraSpecs, extra_spec_missing};
@@ -69,25 +69,21 @@ async fn flavor_action(
 async fn access_list(
     State(compute): State<Compute>,
     caller: Caller,
-    version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-flavor-access", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     Ok(access_view(&id, &compute.flavor_access_list(&caller, &id).await?))
 }
 
 async fn extra_specs_list(
     State(compute): State<Compute>,
     caller: Caller,
-    version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     let project = caller.token.project_id.as_deref();
     caller.allow("os_compute_api:os-flavor-extra-specs:index", &Target::new().with("project_id", project))?;
-    common::known_only(&query, version, 102, &[])?;
     let flavor = compute.flavor_get(&caller, &id).await?;
     Ok(Json(json!({"extra_specs": flavor.extra_specs.0})))
 }
@@ -95,13 +91,11 @@ async fn extra_specs_list(
 async fn extra_spec_show(
     State(compute): State<Compute>,
     caller: Caller,
-    version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path((id, key)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
     let project = caller.token.project_id.as_deref();
     caller.allow("os_compute_api:os-flavor-extra-specs:show", &Target::new().with("project_id", project))?;
-    common::known_only(&query, version, 102, &[])?;
     let flavor = compute.flavor_get(&caller, &id).await?;
     let value = flavor.extra_specs.0.get(&key).ok_or_else(|| extra_spec_missing(&id, &key))?;
     Ok(Json(json!({key: value})))

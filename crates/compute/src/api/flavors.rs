@@ -11,7 +11,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{self, Flag, Whole};
+use super::common::{self, Flag, NoParameters, Whole};
 use crate::Compute;
 use crate::flavors::{Flavor, is_admin, who};
 use crate::store::flavors::Filter;
@@ -180,10 +180,9 @@ async fn flavor_show(
     caller: Caller,
     version: Microversion,
     links: Links,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
-    common::known_only(&query, version, 102, &[])?;
     let flavor = compute.flavor_get(&caller, &id).await?;
     Ok(Json(json!({"flavor": View::new(version, &caller).full(&flavor, &links)})))
 }

@@ -10,7 +10,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{self, Whole, name_check};
+use super::common::{self, NoParameters, Whole, name_check};
 use crate::groups::Group;
 use crate::{Compute, flavors};
 
@@ -71,11 +71,10 @@ async fn group_show(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     let group = compute.group_for(&caller, "os_compute_api:os-server-groups:show", &id).await?;
-    common::known_only(&query, version, 102, &[])?;
     let members = compute.group_members(&group).await?;
     Ok(Json(json!({"server_group": view(&group, &members, version)})))
 }

@@ -3,21 +3,25 @@
 use ::api::{Error, Json, Links, Microversion, Query, Result, time};
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use identity::Caller;
 use policy::Target;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common;
+use super::common::{self, NoParameters};
 use crate::Compute;
 use crate::migrations::{IN_PROGRESS, LIVE};
+use crate::server::Server;
+use crate::server::actions::key_check;
 use crate::store::migrations::{Filter, Migration};
 
 pub(super) fn routes() -> Router<Compute> {
     Router::new()
         .route("/v2.1/os-migrations", get(migrations_list))
         .route("/v2.1/servers/{id}/migrations", get(server_migrations_list))
-        .route("/v2.1/servers/{id}/migrations/{number}", get(server_migration_show))
+        .route("/v2.1/servers/{id}/migrations/{number}", get(server_migration_show).delete(server_migration_abort))
+        .route("/v2.1/servers/{id}/migrations/{number}/action", post(server_migration_force))
 }
 
 /// What both forms show of a move.
@@ -149,6 +153,7 @@ async fn migrations_list(
 async fn server_migrations_list(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
@@ -164,6 +169,7 @@ async fn server_migrations_list(
 async fn server_migration_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path((id, number)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
@@ -172,4 +178,42 @@ async fn server_migration_show(
     let number = number.parse().map_err(|_| Error::not_found(format!("There is no migration {number}.")))?;
     let found = compute.migration_of_server(&server.id, number).await?;
     Ok(Json(json!({"migration": of_server(&found, version, true)})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Force {
+    #[serde(rename = "force_complete")]
+    _force: (),
+}
+
+async fn server_migration_force(
+    State(compute): State<Compute>,
+    caller: Caller,
+    version: Microversion,
+    Path((id, _)): Path<(String, String)>,
+    Json(_): Json<Force>,
+) -> Result<()> {
+    common::since(version, 22)?;
+    let server = compute.server_for(&caller, "os_compute_api:servers:migrations:force_complete", &id).await?;
+    key_check(&caller, &server)?;
+    Err(not_moving(&server, "force_complete"))
+}
+
+async fn server_migration_abort(
+    State(compute): State<Compute>,
+    caller: Caller,
+    version: Microversion,
+    Path((id, _)): Path<(String, String)>,
+) -> Result<()> {
+    common::since(version, 24)?;
+    let server = compute.server_for(&caller, "os_compute_api:servers:migrations:delete", &id).await?;
+    key_check(&caller, &server)?;
+    Err(not_moving(&server, "abort live migration"))
+}
+
+/// Running servers do not move yet, so none is ever in the state that these ask for.
+fn not_moving(server: &Server, action: &str) -> Error {
+    let task = if server.task_state.is_empty() { "None" } else { &server.task_state };
+    Error::conflict(format!("Cannot '{action}' instance {} while it is in task_state {task}", server.id))
 }

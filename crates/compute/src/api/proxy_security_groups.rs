@@ -16,7 +16,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{self, Whole};
+use super::common::{self, NoParameters, Whole};
 use crate::Compute;
 
 pub(super) fn routes() -> Router<Compute> {
@@ -320,12 +320,10 @@ async fn rule_delete(
 async fn groups_of_server(
     State(compute): State<Compute>,
     caller: Caller,
-    version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     compute.server_for(&caller, "os_compute_api:os-security-groups:list", &id).await?;
-    common::known_only(&query, version, 102, &[])?;
     let ports = compute.ports_of(&id).await?;
     let mut ids: Vec<String> =
         ports.iter().flat_map(|port| &port.security_group_ids).map(|id| format!("id={id}")).collect();

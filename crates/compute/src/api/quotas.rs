@@ -12,7 +12,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::common::{self, Flag, MAX_INT, Whole};
+use super::common::{self, Flag, MAX_INT, NoParameters, Whole};
 use crate::Compute;
 use crate::quota::{Limits, Owner, RESOURCES};
 
@@ -99,11 +99,10 @@ async fn quota_defaults(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(project): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-quota-sets:defaults", &Target::new().with("project_id", &project))?;
-    common::known_only(&query, version, 102, &[])?;
     compute.project_check(&project).await?;
     let mut shown = set_view(&compute.quota_defaults().await?, version);
     shown.insert("id".to_owned(), json!(project));
@@ -177,11 +176,10 @@ async fn class_show(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(class): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-quota-class-sets:show", &Target::new().with("quota_class", &class))?;
-    common::known_only(&query, version, 102, &[])?;
     let mut shown = class_view(&compute.quota_defaults().await?, version);
     shown.insert("id".to_owned(), json!(class));
     Ok(Json(json!({"quota_class_set": shown})))

@@ -8,6 +8,7 @@ use identity::Caller;
 use protocol::{Counters, Diagnostics};
 use serde_json::{Map, Value, json};
 
+use super::common::NoParameters;
 use crate::Compute;
 use crate::server::Server;
 use crate::state;
@@ -19,6 +20,7 @@ pub(super) fn routes() -> Router<Compute> {
 async fn diagnostics_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {

@@ -9,7 +9,7 @@ use policy::Target;
 use serde_json::{Value, json};
 use work::StepRecord;
 
-use super::common;
+use super::common::{self, NoParameters};
 use super::server_view::host_id;
 use crate::Compute;
 use crate::server::history::Action;
@@ -62,6 +62,8 @@ async fn actions_list(
     query: Query,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
+    let since_66: &[&str] = if version >= Microversion(2, 66) { &["changes-before"] } else { &[] };
+    common::known_only(&query, version, 58, &[&["limit", "marker", "changes-since"], since_66].concat())?;
     allowed(&compute, &caller, version, "os_compute_api:os-instance-actions:list", &id).await?;
     let mut actions = compute.actions_of(&id).await?;
     let mut next = None;
@@ -76,7 +78,7 @@ async fn actions_list(
         if let Some(since) = bound("changes-since")? {
             actions.retain(|action| action.record.updated_at >= since);
         }
-        if let Some(before) = bound("changes-before")?.filter(|_| version >= Microversion(2, 66)) {
+        if let Some(before) = bound("changes-before")? {
             actions.retain(|action| action.record.updated_at <= before);
         }
         let page = query.page()?;
@@ -102,6 +104,7 @@ async fn actions_list(
 async fn action_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path((id, request_id)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
@@ -111,14 +114,27 @@ async fn action_show(
     let admin = caller.may("os_compute_api:os-instance-actions:events", &target);
     let mut value = written(&action, &id, version);
     if admin || version >= Microversion(2, 51) {
-        let events: Vec<Value> = steps.iter().map(|step| event(step, &action, version, admin, &project_id)).collect();
+        let details = caller.may("os_compute_api:os-instance-actions:events:details", &target);
+        let seen = Seen { version, admin, details };
+        let events: Vec<Value> = steps.iter().map(|step| event(step, &action, seen, &project_id)).collect();
         value["events"] = json!(events);
     }
     Ok(Json(json!({"instanceAction": value})))
 }
 
+/// What the caller sees of steps.
+#[derive(Clone, Copy)]
+struct Seen {
+    version: Microversion,
+    /// Errors and nodes.
+    admin: bool,
+    /// The details of errors.
+    details: bool,
+}
+
 /// A step. Everybody reads what went wrong in the words that are for users; only administrators read which node it was.
-fn event(step: &StepRecord, action: &Action, version: Microversion, admin: bool, project_id: &str) -> Value {
+fn event(step: &StepRecord, action: &Action, seen: Seen, project_id: &str) -> Value {
+    let Seen { version, admin, details } = seen;
     let failed = step.error.is_some() && step.finished_at.is_some();
     let name = if step.undo { format!("undo_{}", step.name) } else { step.name.clone() };
     let mut value = json!({
@@ -138,7 +154,7 @@ fn event(step: &StepRecord, action: &Action, version: Microversion, admin: bool,
     }
     if version >= Microversion(2, 84) {
         let reason = action.record.failure.as_ref().filter(|_| failed && !step.undo);
-        value["details"] = json!(if admin { step.error.as_ref().filter(|_| failed) } else { reason });
+        value["details"] = json!(if details { step.error.as_ref().filter(|_| failed) } else { reason });
     }
     value
 }

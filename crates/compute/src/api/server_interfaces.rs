@@ -10,6 +10,7 @@ use network::PortInfo;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::common::NoParameters;
 use super::server_view::addresses;
 use crate::Compute;
 use crate::server::Wanted;
@@ -44,6 +45,7 @@ fn interface(port: &PortInfo, version: Microversion) -> Value {
 async fn interfaces_list(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
@@ -56,6 +58,7 @@ async fn interfaces_list(
 async fn interface_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path((id, port_id)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
@@ -145,7 +148,12 @@ async fn interface_detach(
     Ok(StatusCode::ACCEPTED)
 }
 
-async fn addresses_list(State(compute): State<Compute>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
+async fn addresses_list(
+    State(compute): State<Compute>,
+    caller: Caller,
+    _: NoParameters,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
     compute.server_for(&caller, "os_compute_api:ips:index", &id).await?;
     let ports = compute.ports_of(&id).await?;
     Ok(Json(json!({"addresses": addresses(&ports, false)})))
@@ -154,6 +162,7 @@ async fn addresses_list(State(compute): State<Compute>, caller: Caller, Path(id)
 async fn addresses_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     Path((id, network)): Path<(String, String)>,
 ) -> Result<Json<Value>> {
     compute.server_for(&caller, "os_compute_api:ips:show", &id).await?;

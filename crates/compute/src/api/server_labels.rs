@@ -12,6 +12,7 @@ use identity::Caller;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::common::NoParameters;
 use crate::Compute;
 
 pub(super) fn routes() -> Router<Compute> {
@@ -43,6 +44,7 @@ fn missing_key() -> Error {
 async fn metadata_list(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Metadata>> {
     let server = compute.server_for(&caller, "os_compute_api:server-metadata:index", &id).await?;
@@ -80,6 +82,7 @@ async fn metadata_replace(
 async fn metadata_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     Path((id, key)): Path<(String, String)>,
 ) -> Result<Json<Meta>> {
     let server = compute.server_for(&caller, "os_compute_api:server-metadata:show", &id).await?;
@@ -133,6 +136,7 @@ struct Tags {
 async fn tags_list(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
@@ -168,6 +172,7 @@ async fn tags_clear(
 async fn tag_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     Path((id, tag)): Path<(String, String)>,
 ) -> Result<StatusCode> {

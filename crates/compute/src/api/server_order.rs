@@ -6,7 +6,7 @@ use ::api::{Error, Microversion, Result, fields};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::common::{Flag, Whole, name_check};
+use super::common::{Flag, LAST, Whole, fields_check, name_check};
 use super::server_hints;
 use crate::hostname;
 use crate::server::Wanted;
@@ -148,9 +148,27 @@ struct BlockDevice {
     _device_type: Option<String>,
     #[serde(default, rename = "disk_bus")]
     _disk_bus: Option<String>,
+    #[serde(default)]
+    tag: Option<String>,
+    #[serde(default)]
+    volume_type: Option<String>,
 }
 
 impl BlockDevice {
+    /// 400 for fields that the microversion does not have, and for labels, which disks cannot have yet.
+    fn check_version(&self, version: Microversion) -> Result<()> {
+        // Labels came with 2.32, were lost at once and are there again since 2.42.
+        let labels = if version == Microversion(2, 32) { 32 } else { 42 };
+        fields_check(
+            version,
+            &[("tag", self.tag.is_some(), labels, LAST), ("volume_type", self.volume_type.is_some(), 67, LAST)],
+        )?;
+        if self.tag.is_some() {
+            return Err(Error::bad_request("Disks cannot be labelled in this cloud yet; leave out their tag."));
+        }
+        Ok(())
+    }
+
     /// The disk of the node that an empty mapping asks for; 400 for volumes, of which there are none.
     fn empty(&self) -> Result<LocalDisk> {
         let local = self.destination_type.as_deref().unwrap_or("local") == "local";
@@ -223,20 +241,20 @@ impl Body {
 impl NewServer {
     /// 400 for fields that the microversion does not have, and for what is not built.
     fn check_version(&self, version: Microversion) -> Result<()> {
-        for (name, given, first, last) in [
-            ("description", self.description.is_some(), 19, u16::MAX),
-            ("tags", self.tags.is_some(), 52, u16::MAX),
-            ("personality", self.personality.is_some(), 1, 56),
-            ("trusted_image_certificates", self.trusted_image_certificates.is_some(), 63, u16::MAX),
-            ("host", self.host.is_some(), 74, u16::MAX),
-            ("hypervisor_hostname", self.hypervisor_hostname.is_some(), 74, u16::MAX),
-            ("hostname", self.hostname.is_some(), 90, u16::MAX),
-        ] {
-            if given && !(first..=last).contains(&version.1) {
-                return Err(Error::bad_request(format!(
-                    "Additional properties are not allowed ('{name}' was unexpected in microversion {version})."
-                )));
-            }
+        fields_check(
+            version,
+            &[
+                ("description", self.description.is_some(), 19, LAST),
+                ("tags", self.tags.is_some(), 52, LAST),
+                ("personality", self.personality.is_some(), 1, 56),
+                ("trusted_image_certificates", self.trusted_image_certificates.is_some(), 63, LAST),
+                ("host", self.host.is_some(), 74, LAST),
+                ("hypervisor_hostname", self.hypervisor_hostname.is_some(), 74, LAST),
+                ("hostname", self.hostname.is_some(), 90, LAST),
+            ],
+        )?;
+        for device in self.block_device_mapping_v2.iter().flatten() {
+            device.check_version(version)?;
         }
         let unbuilt = |what: &str| {
             Err(Error::bad_request(format!("{what} is not possible in this cloud; leave it out of the request.")))

@@ -8,13 +8,19 @@ use http::StatusCode;
 use identity::Caller;
 use serde_json::{Value, json};
 
+use super::common::NoParameters;
 use crate::Compute;
 
 pub(super) fn routes() -> Router<Compute> {
     Router::new().route("/v2.1/servers/{id}/os-server-password", get(password_show).delete(password_clear))
 }
 
-async fn password_show(State(compute): State<Compute>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>> {
+async fn password_show(
+    State(compute): State<Compute>,
+    caller: Caller,
+    _: NoParameters,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
     let server = compute.server_for(&caller, "os_compute_api:os-server-password:show", &id).await?;
     Ok(Json(json!({"password": server.password})))
 }

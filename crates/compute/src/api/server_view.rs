@@ -25,10 +25,35 @@ struct Facts<'a> {
     compute: &'a Compute,
     links: &'a Links,
     version: Microversion,
-    /// Whether the caller sees what only administrators see.
-    admin: bool,
+    sight: Sight,
     /// Whether it is more than the answer to a change was before 2.75.
     whole: bool,
+}
+
+/// What the rules let the caller see.
+#[derive(Clone, Copy, Default)]
+struct Sight {
+    /// Nodes and internal names.
+    attributes: bool,
+    /// The state of a server's node.
+    node_state: bool,
+    /// That state, when it is UNKNOWN.
+    node_unknown: bool,
+    /// The flavor's extra specs.
+    specs: bool,
+}
+
+impl Sight {
+    fn of(caller: &Caller) -> Self {
+        let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
+        let may = |rule: &str| caller.may(&format!("os_compute_api:{rule}"), &target);
+        Self {
+            attributes: may("os-extended-server-attributes"),
+            node_state: may("servers:show:host_status"),
+            node_unknown: may("servers:show:host_status:unknown-only"),
+            specs: may("servers:show:flavor-extra-specs"),
+        }
+    }
 }
 
 /// Who sees a field, and where.
@@ -38,8 +63,10 @@ enum Seen {
     Everywhere,
     /// Everybody, but in the answer to a change only since 2.75.
     Shown,
-    /// Like `Shown`, for administrators.
+    /// Like `Shown`, for those who see nodes: administrators.
     Admin,
+    /// Like `Shown`, for those who see the state of nodes: administrators.
+    NodeState,
     /// Everybody, where the server is shown alone.
     Alone,
 }
@@ -97,7 +124,9 @@ const FIELDS: &[Field] = &[
     }),
     Field("OS-EXT-SRV-ATTR:user_data", 3, LAST, Seen::Admin, |f| Some(json!(f.server.user_data))),
     Field("locked", 9, LAST, Seen::Everywhere, |f| Some(json!(f.server.locked))),
-    Field("host_status", 16, LAST, Seen::Admin, |f| Some(json!(host_status(f)))),
+    Field("host_status", 16, LAST, Seen::NodeState, |f| {
+        Some(host_status(f)).filter(|status| f.sight.node_state || *status == "UNKNOWN").map(Value::from)
+    }),
     Field("description", 19, LAST, Seen::Everywhere, |f| Some(json!(f.server.description))),
     Field("tags", 26, LAST, Seen::Everywhere, |f| Some(json!(f.tags))),
     Field("trusted_image_certificates", 63, LAST, Seen::Everywhere, |_| Some(Value::Null)),
@@ -142,15 +171,18 @@ fn flavor_link(facts: &Facts<'_>) -> Option<Value> {
 
 fn flavor_whole(facts: &Facts<'_>) -> Option<Value> {
     let flavor = &facts.server.flavor.0;
-    Some(json!({
+    let mut view = json!({
         "original_name": flavor.name,
         "vcpus": flavor.vcpus,
         "ram": flavor.memory_mb,
         "disk": flavor.root_gb,
         "ephemeral": flavor.ephemeral_gb,
         "swap": flavor.swap_mb,
-        "extra_specs": flavor.extra_specs,
-    }))
+    });
+    if facts.sight.specs {
+        view["extra_specs"] = json!(flavor.extra_specs);
+    }
+    Some(view)
 }
 
 /// The hints as the request had them, but each a list.
@@ -166,7 +198,7 @@ fn fault(facts: &Facts<'_>) -> Option<Value> {
     }
     let fault = facts.server.fault()?;
     let mut value = json!({"code": fault.code, "message": fault.message, "created": time::seconds(fault.created)});
-    if facts.admin && !fault.details.is_empty() {
+    if facts.sight.attributes && !fault.details.is_empty() {
         value["details"] = json!(fault.details);
     }
     Some(value)
@@ -229,13 +261,14 @@ pub(super) enum Place {
 }
 
 /// The fields that this caller gets in this place and microversion.
-fn fields(version: Microversion, place: Place, admin: bool) -> impl Iterator<Item = &'static Field> {
+fn fields(version: Microversion, place: Place, sight: Sight) -> impl Iterator<Item = &'static Field> {
     let whole = place != Place::Update || version >= Microversion(2, 75);
     FIELDS.iter().filter(move |Field(_, first, last, seen, _)| {
         let shown = match seen {
             Seen::Everywhere => true,
             Seen::Shown => whole,
-            Seen::Admin => whole && admin,
+            Seen::Admin => whole && sight.attributes,
+            Seen::NodeState => whole && (sight.node_state || sight.node_unknown),
             Seen::Alone => place != Place::List,
         };
         shown && (*first..=*last).contains(&version.1)
@@ -243,7 +276,7 @@ fn fields(version: Microversion, place: Place, admin: bool) -> impl Iterator<Ite
 }
 
 fn write(facts: &Facts<'_>, place: Place) -> Value {
-    let fields = fields(facts.version, place, facts.admin);
+    let fields = fields(facts.version, place, facts.sight);
     let written = fields.filter_map(|Field(name, .., value)| Some(((*name).to_owned(), value(facts)?)));
     Value::Object(written.collect())
 }
@@ -259,8 +292,7 @@ impl Compute {
         servers: &[Server],
         place: Place,
     ) -> Result<Vec<Value>> {
-        let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
-        let admin = caller.may("os_compute_api:os-extended-server-attributes", &target);
+        let sight = Sight::of(caller);
         let ids: Vec<String> = servers.iter().map(|server| server.id.clone()).collect();
         let ports = if ids.is_empty() { BTreeMap::new() } else { self.0.deps.network.ports_of_servers(&ids).await? };
         let tags = if ids.is_empty() || version < Microversion(2, 26) {
@@ -268,7 +300,8 @@ impl Compute {
         } else {
             store::server_tags::tags_of(self.db(), &ids).await?
         };
-        let fleet = if admin && version >= Microversion(2, 16) { self.fleet().await? } else { Arc::default() };
+        let states = (sight.node_state || sight.node_unknown) && version >= Microversion(2, 16);
+        let fleet = if states { self.fleet().await? } else { Arc::default() };
         let group_id = match servers.first() {
             Some(server) if place != Place::List && version >= Microversion(2, 71) => {
                 self.group_id_of(&server.id).await?
@@ -285,7 +318,7 @@ impl Compute {
                 compute: self,
                 links,
                 version,
-                admin,
+                sight,
                 whole: place != Place::Update || version >= Microversion(2, 75),
             };
             write(&facts, place)
@@ -314,8 +347,11 @@ mod tests {
 
     use super::*;
 
+    const ALL: Sight = Sight { attributes: true, node_state: true, node_unknown: true, specs: true };
+
     fn names(minor: u16, place: Place, admin: bool) -> BTreeSet<&'static str> {
-        fields(Microversion(2, minor), place, admin).map(|field| field.0).collect()
+        let sight = if admin { ALL } else { Sight { specs: true, ..Sight::default() } };
+        fields(Microversion(2, minor), place, sight).map(|field| field.0).collect()
     }
 
     #[test]
@@ -342,7 +378,7 @@ mod tests {
     #[test]
     fn no_microversion_has_a_field_twice() {
         for minor in 1..=104 {
-            let all: Vec<&str> = fields(Microversion(2, minor), Place::Show, true).map(|field| field.0).collect();
+            let all: Vec<&str> = fields(Microversion(2, minor), Place::Show, ALL).map(|field| field.0).collect();
             assert_eq!(all.len(), names(minor, Place::Show, true).len(), "2.{minor}");
         }
     }
@@ -356,6 +392,14 @@ mod tests {
         }
         assert!(!names(89, Place::List, false).contains("OS-EXT-SRV-ATTR:hostname"));
         assert!(names(90, Place::List, false).contains("OS-EXT-SRV-ATTR:hostname"));
+    }
+
+    #[test]
+    fn the_state_of_nodes_has_a_rule_of_its_own() {
+        let shown = |sight| fields(Microversion(2, 16), Place::Show, sight).any(|field| field.0 == "host_status");
+        assert!(shown(Sight { node_state: true, ..Sight::default() }));
+        assert!(shown(Sight { node_unknown: true, ..Sight::default() }));
+        assert!(!shown(Sight { attributes: true, ..Sight::default() }));
     }
 
     #[test]

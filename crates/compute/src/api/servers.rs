@@ -11,17 +11,23 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::common::{self, name_check};
+use super::common::{self, LAST, NoParameters, fields_check, name_check};
 use super::server_order::Body;
 use super::server_view::Place;
+use crate::server::list::Form;
 use crate::store::servers::Edit;
 use crate::{Compute, hostname};
 
 pub(super) fn routes() -> Router<Compute> {
+    routes_at("/v2.1/servers")
+}
+
+/// The routes, at that path.
+pub(super) fn routes_at(path: &str) -> Router<Compute> {
     Router::new()
-        .route("/v2.1/servers", get(servers_list).post(server_create))
-        .route("/v2.1/servers/detail", get(servers_detail))
-        .route("/v2.1/servers/{id}", get(server_show).put(server_update).delete(server_delete))
+        .route(path, get(servers_list).post(server_create))
+        .route(&format!("{path}/detail"), get(servers_detail))
+        .route(&format!("{path}/{{id}}"), get(server_show).put(server_update).delete(server_delete))
 }
 
 /// The caller's own project as the target of a rule.
@@ -37,7 +43,7 @@ async fn servers_list(
     query: Query,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:servers:index", &own(&caller)?)?;
-    let listed = compute.servers_list(&caller, version, &query).await?;
+    let listed = compute.servers_list(&caller, version, &query, Form::Names).await?;
     let ids: Vec<String> = listed.servers.iter().map(|server| server.id.clone()).collect();
     let servers: Vec<Value> = listed
         .servers
@@ -58,7 +64,7 @@ async fn servers_detail(
     query: Query,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:servers:detail", &own(&caller)?)?;
-    let listed = compute.servers_list(&caller, version, &query).await?;
+    let listed = compute.servers_list(&caller, version, &query, Form::Details).await?;
     let ids: Vec<String> = listed.servers.iter().map(|server| server.id.clone()).collect();
     let servers = compute.servers_written(&caller, &links, version, &listed.servers, Place::List).await?;
     let next = common::next(&links, "/v2.1/servers/detail", &query, listed.limit, &ids);
@@ -76,6 +82,7 @@ fn page(servers: Vec<Value>, next: Option<Value>) -> Value {
 async fn server_show(
     State(compute): State<Compute>,
     caller: Caller,
+    _: NoParameters,
     version: Microversion,
     links: Links,
     Path(id): Path<String>,
@@ -141,17 +148,14 @@ struct Update {
 
 impl Update {
     fn edit(self, version: Microversion) -> Result<Edit> {
-        for (name, given, first) in [
-            ("description", self.description.is_some(), 19),
-            ("hostname", self.hostname.is_some(), 90),
-            ("pinned_availability_zone", self.pinned_availability_zone.is_some(), 104),
-        ] {
-            if given && version < Microversion(2, first) {
-                return Err(Error::bad_request(format!(
-                    "Additional properties are not allowed ('{name}' was unexpected in microversion {version})."
-                )));
-            }
-        }
+        fields_check(
+            version,
+            &[
+                ("description", self.description.is_some(), 19, LAST),
+                ("hostname", self.hostname.is_some(), 90, LAST),
+                ("pinned_availability_zone", self.pinned_availability_zone.is_some(), 104, LAST),
+            ],
+        )?;
         if let Some(name) = &self.name {
             name_check("name", name.trim())?;
         }

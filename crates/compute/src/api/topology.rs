@@ -9,7 +9,7 @@ use identity::Caller;
 use policy::Target;
 use serde_json::{Value, json};
 
-use super::common;
+use super::common::{self, NoParameters};
 use crate::Compute;
 use crate::server::topology::guest_nodes;
 
@@ -23,12 +23,11 @@ async fn topology_show(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     common::since(version, 78)?;
     let server = compute.server_for(&caller, "compute:server:topology:index", &id).await?;
-    common::known_only(&query, version, 102, &[])?;
     let target = Target::new().with("project_id", &server.project_id);
     let with_host = caller.may("compute:server:topology:host:index", &target);
     let topology = guest_nodes(&server);
@@ -60,8 +59,8 @@ async fn token_show(
             "Before microversion 2.31 only tokens of RDP consoles can be looked up, and there are none.",
         ));
     }
+    common::known_only(&query, version, 99, &[])?;
     caller.allow("os_compute_api:os-console-auth-tokens", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     let console = compute.console_token_get(&token).await?;
     // Consoles are reached through unix sockets of the node, not by a port.
     Ok(Json(json!({"console": {

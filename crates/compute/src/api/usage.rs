@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use policy::Target;
 use serde_json::{Value, json};
 
-use super::common;
+use super::common::{self, NoParameters};
 use crate::Compute;
 use crate::store::usage::Period;
 use crate::usage::{Audit, ServerUsage};
@@ -172,14 +172,8 @@ fn audit_view(audit: &Audit) -> Value {
     })
 }
 
-async fn audit_list(
-    State(compute): State<Compute>,
-    caller: Caller,
-    version: Microversion,
-    query: Query,
-) -> Result<Json<Value>> {
+async fn audit_list(State(compute): State<Compute>, caller: Caller, _: NoParameters) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-instance-usage-audit-log:list", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     let audit = compute.usage_audit(compute.runtime().clock.now()).await?;
     Ok(Json(json!({"instance_usage_audit_logs": audit_view(&audit)})))
 }
@@ -187,12 +181,10 @@ async fn audit_list(
 async fn audit_show(
     State(compute): State<Compute>,
     caller: Caller,
-    version: Microversion,
-    query: Query,
+    _: NoParameters,
     Path(before): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-instance-usage-audit-log:show", &Target::new())?;
-    common::known_only(&query, version, 102, &[])?;
     let before = moment(&before).ok_or_else(|| {
         Error::bad_request(format!("Invalid timestamp for date {before}: write 2026-11-21 03:39:46."))
     })?;

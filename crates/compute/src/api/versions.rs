@@ -1,15 +1,21 @@
-//! The documents by which clients find the API and its versions. They need no token.
+//! The documents by which clients find the API and its versions. They need no token, but for one.
 
-use ::api::{Json, Links};
+use ::api::{Error, Json, Links, Result};
 use axum::Router;
+use axum::extract::{Path, State};
 use axum::routing::get;
+use identity::Caller;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{Compute, NEWEST};
 
 pub(super) fn routes() -> Router<Compute> {
-    Router::new().route("/", get(versions_list)).route("/v2", get(old_show)).route("/v2.1", get(version_show))
+    Router::new()
+        .route("/", get(versions_list))
+        .route("/v2", get(old_show))
+        .route("/v2.1", get(version_show))
+        .route("/v2.1/versions/{id}", get(version_of_id))
 }
 
 #[derive(Serialize)]
@@ -59,6 +65,20 @@ async fn version_show(links: Links) -> Json<Value> {
 
 async fn old_show(links: Links) -> Json<Value> {
     whole(old(&links), "2")
+}
+
+/// Unlike the documents above, this wants a token.
+async fn version_of_id(
+    State(_): State<Compute>,
+    _: Caller,
+    links: Links,
+    Path(id): Path<String>,
+) -> Result<Json<Value>> {
+    match id.as_str() {
+        "v2.0" => Ok(old_show(links).await),
+        "v2.1" => Ok(version_show(links).await),
+        _ => Err(Error::not_found(format!("There is no version {id}; there are v2.0 and v2.1."))),
+    }
 }
 
 /// A version's document, with what lists leave out.

@@ -10,6 +10,7 @@ use identity::Caller;
 use policy::Target;
 use serde_json::{Value, json};
 
+use super::common::NoParameters;
 use crate::Compute;
 use crate::nodes::{AGENT, Service};
 
@@ -51,13 +52,13 @@ async fn by_zone(compute: &Compute, agents: &[Service], detail: bool) -> Result<
     Ok(zones.iter().map(|(name, services)| zone(compute, name, services, detail)).collect())
 }
 
-async fn zones_list(State(compute): State<Compute>, caller: Caller) -> Result<Json<Value>> {
+async fn zones_list(State(compute): State<Compute>, caller: Caller, _: NoParameters) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-availability-zone:list", &Target::new())?;
     let agents = compute.services_list(None, Some(AGENT)).await?;
     Ok(Json(json!({"availabilityZoneInfo": by_zone(&compute, &agents, false).await?})))
 }
 
-async fn zones_detail(State(compute): State<Compute>, caller: Caller) -> Result<Json<Value>> {
+async fn zones_detail(State(compute): State<Compute>, caller: Caller, _: NoParameters) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-availability-zone:detail", &Target::new())?;
     let services = compute.services_list(None, None).await?;
     let (agents, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(|s| s.name == AGENT);

@@ -9,11 +9,21 @@ use policy::Target;
 use regex::{Regex, RegexBuilder};
 
 use super::Server;
+use super::list_filters::{check, usable};
 use crate::store::server_list::{Filter, Texts, is_plain, marker_exists, server_ids, server_list, server_texts};
 use crate::{Compute, state};
 
 /// The most servers of a page.
 pub(crate) const PAGE: i64 = 1000;
+
+/// Whose servers, and in which form, a list is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Ids and names.
+    Names,
+    /// All of it.
+    Details,
+}
 
 /// The most servers that are looked through for an address.
 const ADDRESS_SEARCH: i64 = 10_000;
@@ -25,6 +35,7 @@ const EXPRESSION_BYTES: usize = 1 << 18;
 const SORT_KEYS: &[(&str, &str)] = &[
     ("access_ip_v4", "access_ipv4"),
     ("access_ip_v6", "access_ipv6"),
+    ("auto_disk_config", "disk_config"),
     ("availability_zone", "zone"),
     ("config_drive", "config_drive"),
     ("created_at", "created_at"),
@@ -36,6 +47,7 @@ const SORT_KEYS: &[(&str, &str)] = &[
     ("instance_type_id", "flavor_id"),
     ("launch_index", "launch_index"),
     ("locked", "locked"),
+    ("locked_by", "locked_by"),
     ("node", "host"),
     ("power_state", "power_state"),
     ("project_id", "project_id"),
@@ -45,6 +57,34 @@ const SORT_KEYS: &[(&str, &str)] = &[
     ("uuid", "id"),
     ("vm_state", "vm_state"),
 ];
+
+/// Sort keys that were taken until 2.74 and changed nothing.
+const IGNORED_SORT_KEYS: &[&str] = &[
+    "architecture",
+    "cell_name",
+    "cleaned",
+    "default_ephemeral_device",
+    "default_swap_device",
+    "deleted",
+    "deleted_at",
+    "disable_terminate",
+    "ephemeral_gb",
+    "ephemeral_key_uuid",
+    "id",
+    "key_data",
+    "launched_on",
+    "memory_mb",
+    "os_type",
+    "reservation_id",
+    "root_gb",
+    "shutdown_terminate",
+    "user_data",
+    "vcpus",
+    "vm_mode",
+];
+
+/// Sort keys by which all servers are the same.
+const CONSTANT_SORT_KEYS: &[&str] = &["kernel_id", "progress", "ramdisk_id", "root_device_name"];
 
 /// Sort keys that only administrators may use.
 const ADMIN_SORT_KEYS: &[&str] = &["host", "node"];
@@ -57,10 +97,20 @@ pub(crate) struct Listed {
 
 impl Compute {
     /// The servers that the query asks for, as far as the caller may see them.
-    pub(crate) async fn servers_list(&self, caller: &Caller, version: Microversion, query: &Query) -> Result<Listed> {
+    pub(crate) async fn servers_list(
+        &self,
+        caller: &Caller,
+        version: Microversion,
+        query: &Query,
+        form: Form,
+    ) -> Result<Listed> {
         let page = query.page()?;
         let limit = page.limit.unwrap_or(PAGE).min(PAGE);
-        let Some(mut filter) = self.filter(caller, version, query)? else {
+        let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
+        let all = caller.may("os_compute_api:servers:allow_all_filters", &target);
+        check(query, version, all)?;
+        let query = &query.only(|name| usable(name, version, all));
+        let Some(mut filter) = filter(caller, version, query, form)? else {
             return Ok(Listed { servers: Vec::new(), limit });
         };
         if let Some(marker) = &page.marker
@@ -71,7 +121,7 @@ impl Compute {
         if let Some(pattern) = query.get("ip").or_else(|| query.get("ip6")) {
             filter.ids = Some(self.servers_of_address(&filter, pattern).await?);
         }
-        let sort = sort(caller, &page.sort)?;
+        let sort = sort(caller, version, &page.sort)?;
         let expressions = Expressions::taken(&mut filter)?;
         if expressions.is_empty() {
             let servers = server_list(self.db(), &filter, &sort, page.marker.as_deref(), limit).await?;
@@ -104,50 +154,6 @@ impl Compute {
         }
         ids.truncate(wanted);
         Ok(ids)
-    }
-
-    /// The filter; `None` when nothing can match.
-    fn filter(&self, caller: &Caller, version: Microversion, query: &Query) -> Result<Option<Filter>> {
-        let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
-        let admin = caller.may("context_is_admin", &target);
-        let text = |name: &str| query.get(name).map(str::to_owned);
-        let mut filter = Filter {
-            deleted: Some(false),
-            name: text("name"),
-            hostname: text("hostname").filter(|_| version >= Microversion(2, 90)),
-            flavor_id: text("flavor"),
-            image_id: text("image"),
-            reservation_id: text("reservation_id"),
-            config_drive: query.flag("config_drive")?,
-            key_name: text("key_name"),
-            zone: text("availability_zone"),
-            changed_since: time(query, "changes-since")?,
-            changed_before: if version >= Microversion(2, 66) { time(query, "changes-before")? } else { None },
-            ..Filter::default()
-        };
-        scope(caller, query, &mut filter)?;
-        if filter.changed_since.is_some() || filter.changed_before.is_some() {
-            filter.deleted = None;
-        }
-        if admin {
-            filter.host = text("host").or_else(|| text("hypervisor_hostname")).or_else(|| text("node"));
-            filter.user_id = text("user_id");
-            filter.description = text("description");
-            filter.vm_states = query.all("vm_state").map(str::to_owned).collect();
-            filter.task_states = query.all("task_state").map(str::to_owned).collect();
-            filter.power_state = query.number("power_state")?;
-            filter.deleted = query.flag("deleted")?.map_or(filter.deleted, Some);
-        }
-        if version >= Microversion(2, 26) {
-            filter.tags_all = words(query, "tags");
-            filter.tags_any = words(query, "tags-any");
-            filter.tags_not_all = words(query, "not-tags");
-            filter.tags_not_any = words(query, "not-tags-any");
-        }
-        if version >= Microversion(2, 73) {
-            filter.locked = query.flag("locked")?;
-        }
-        statuses(query, version, admin, filter)
     }
 
     /// The servers with an address that fits the pattern: its beginning, or all of it with `^...$`.
@@ -212,11 +218,65 @@ fn expression(pattern: &str) -> Result<Regex> {
         .map_err(|_| Error::bad_request(format!("{pattern} is not a regular expression, or one that is too large.")))
 }
 
+/// The filter; `None` when nothing can match.
+fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> Result<Option<Filter>> {
+    let text = |names: &[&str]| names.iter().find_map(|name| query.get(name)).map(str::to_owned);
+    let mut filter = Filter {
+        deleted: Some(false),
+        name: text(&["name", "display_name"]),
+        hostname: text(&["hostname"]),
+        flavor_id: text(&["flavor"]),
+        image_id: text(&["image", "image_ref"]),
+        reservation_id: text(&["reservation_id"]),
+        config_drive: query.flag("config_drive")?,
+        key_name: text(&["key_name"]),
+        zone: text(&["availability_zone"]),
+        host: text(&["host", "node", "hypervisor_hostname"]),
+        user_id: text(&["user_id"]),
+        description: text(&["description", "display_description"]),
+        vm_states: query.all("vm_state").map(str::to_owned).collect(),
+        task_states: query.all("task_state").map(str::to_owned).collect(),
+        power_state: query.number("power_state")?,
+        locked: query.flag("locked")?,
+        ids: text(&["uuid"]).map(|id| vec![id]),
+        changed_since: time(query, "changes-since")?,
+        changed_before: time(query, "changes-before")?,
+        created_at: time(query, "created_at")?,
+        launched_at: time(query, "launched_at")?,
+        terminated_at: time(query, "terminated_at")?,
+        tags_all: words(query, "tags"),
+        tags_any: words(query, "tags-any"),
+        tags_not_all: words(query, "not-tags"),
+        tags_not_any: words(query, "not-tags-any"),
+        ..Filter::default()
+    };
+    scope(caller, query, &mut filter, form)?;
+    if let (Some(since), Some(before)) = (filter.changed_since, filter.changed_before)
+        && before < since
+    {
+        return Err(Error::bad_request("The value of changes-since must be less than or equal to changes-before."));
+    }
+    if filter.changed_since.is_some() || filter.changed_before.is_some() {
+        filter.deleted = None;
+    }
+    filter.deleted = query.flag("deleted")?.map_or(filter.deleted, Some);
+    // No server is ever shown to have progressed.
+    if query.number("progress")?.is_some_and(|progress| progress != 0) {
+        return Ok(None);
+    }
+    let admin = caller.may("context_is_admin", &Target::new());
+    statuses(query, version, admin, filter)
+}
+
 /// Whose servers: the caller's project's, or for administrators who ask so everybody's or those of one project.
-fn scope(caller: &Caller, query: &Query, filter: &mut Filter) -> Result<()> {
+fn scope(caller: &Caller, query: &Query, filter: &mut Filter, form: Form) -> Result<()> {
     if query.flag("all_tenants")?.unwrap_or(false) {
         let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
-        caller.allow("os_compute_api:servers:index:get_all_tenants", &target)?;
+        let rule = match form {
+            Form::Names => "os_compute_api:servers:index:get_all_tenants",
+            Form::Details => "os_compute_api:servers:detail:get_all_tenants",
+        };
+        caller.allow(rule, &target)?;
         filter.project_id = query.get("project_id").or_else(|| query.get("tenant_id")).map(str::to_owned);
     } else {
         filter.project_id = Some(caller.project_id()?.to_owned());
@@ -256,10 +316,15 @@ fn time(query: &Query, name: &str) -> Result<Option<jiff::Timestamp>> {
         .transpose()
 }
 
-fn sort(caller: &Caller, asked: &[(String, bool)]) -> Result<Vec<(&'static str, Direction)>> {
+fn sort(caller: &Caller, version: Microversion, asked: &[(String, bool)]) -> Result<Vec<(&'static str, Direction)>> {
     let admin = caller.may("context_is_admin", &Target::new());
     let mut sort: Vec<(&'static str, Direction)> = Vec::new();
     for (key, descending) in asked {
+        let ignored = version < Microversion(2, 75) && IGNORED_SORT_KEYS.contains(&key.as_str());
+        let without_effect = ignored || CONSTANT_SORT_KEYS.contains(&key.as_str());
+        if without_effect || key == "locked" && version < Microversion(2, 73) {
+            continue;
+        }
         let Some((_, column)) = SORT_KEYS.iter().find(|(name, _)| name == key) else {
             let keys: Vec<&str> = SORT_KEYS.iter().map(|(name, _)| *name).collect();
             return Err(Error::bad_request(format!("Cannot sort by {key}; sort by one of {}.", keys.join(", "))));

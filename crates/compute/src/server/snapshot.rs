@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::api::{Error, Result};
+use ::api::Result;
 use identity::Caller;
 use serde_json::{Map, Value, json};
 use trace::Traced as _;
@@ -33,10 +33,6 @@ impl Compute {
     pub(crate) async fn server_snapshot(&self, caller: &Caller, server: &Server, order: &Snapshot) -> Result<String> {
         let action = if order.backup.is_some() { Action::Backup } else { Action::Snapshot };
         action.check(&server.id, &server.vm_state, &server.task_state)?;
-        let limit = self.metadata_limit(&server.project_id).await?;
-        if limit >= 0 && i64::try_from(order.metadata.len()).is_ok_and(|items| items > limit) {
-            return Err(Error::forbidden("Image metadata limit exceeded"));
-        }
         let kind = if order.backup.is_some() { "backup" } else { "snapshot" };
         let mut properties = order.metadata.clone();
         if let Some((backup_type, _)) = &order.backup {

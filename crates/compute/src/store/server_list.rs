@@ -1,7 +1,7 @@
 //! Lists of servers: filters and pages.
 
 use db::{Db, Direction, Keyset, Result, Sql, sql};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::server::Server;
 use crate::state;
@@ -17,6 +17,10 @@ pub(crate) struct Filter {
     pub(crate) deleted: Option<bool>,
     pub(crate) changed_since: Option<Timestamp>,
     pub(crate) changed_before: Option<Timestamp>,
+    /// Within that second.
+    pub(crate) created_at: Option<Timestamp>,
+    pub(crate) launched_at: Option<Timestamp>,
+    pub(crate) terminated_at: Option<Timestamp>,
     pub(crate) name: Option<String>,
     pub(crate) hostname: Option<String>,
     pub(crate) flavor_id: Option<String>,
@@ -132,6 +136,7 @@ fn push_filter(select: &mut Sql, filter: &Filter) {
             select.push(column).push_bind(time);
         }
     }
+    push_moments(select, filter);
     if let Some(power_state) = filter.power_state {
         select.push(" AND power_state = ").push_bind(power_state);
     }
@@ -142,6 +147,20 @@ fn push_filter(select: &mut Sql, filter: &Filter) {
     }
     push_states(select, filter);
     push_tags(select, filter);
+}
+
+/// Moments are given as exactly as servers are shown: to the second.
+fn push_moments(select: &mut Sql, filter: &Filter) {
+    for (from, before, moment) in [
+        (" AND created_at >= ", " AND created_at < ", filter.created_at),
+        (" AND launched_at >= ", " AND launched_at < ", filter.launched_at),
+        (" AND deleted_at >= ", " AND deleted_at < ", filter.terminated_at),
+    ] {
+        if let Some(moment) = moment {
+            select.push(from).push_bind(moment);
+            select.push(before).push_bind(moment.saturating_add(SignedDuration::from_secs(1)).unwrap_or(moment));
+        }
+    }
 }
 
 fn push_patterns(select: &mut Sql, filter: &Filter) {

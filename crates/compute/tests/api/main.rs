@@ -8,6 +8,7 @@ mod flavors;
 mod fleet;
 mod groups;
 mod key_pairs;
+mod microversions;
 mod processors;
 mod proxies;
 mod quotas;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use runtime::Clock;
 use serde_json::{Value, json};
 
-use crate::cloud::{Cloud, migrations, report};
+use crate::cloud::{Cloud, migrations, project, report, user};
 use crate::fleet::{Fleet, Setup};
 
 const V2: &str = "/compute/v2.1";
@@ -258,6 +258,30 @@ async fn servers_show_their_moves_and_their_numa_nodes() {
     moves("2.22", "").await.expect(404);
     moves("2.23", "/1").await.expect(404);
     moves("2.23", "/x").await.expect(404);
+}
+
+#[tokio::test]
+async fn addresses_may_name_the_project_of_the_token() {
+    let cloud = Cloud::new().await;
+    project(&cloud.db, "0ff1ce").await;
+    let member = user(&cloud.db, &cloud.identity, "hex", "0ff1ce", "member").await;
+    for version in ["2.1", "2.17", "2.18", "2.104"] {
+        let get = async |path: &str| cloud.get(&member, version, path).await;
+        let with = get("/v2.1/0ff1ce/flavors?limit=0").await.expect(200);
+        assert_eq!(with, get("/v2.1/flavors?limit=0").await.expect(200));
+        get("/v2.1/0ff1ce/flavors/none").await.expect(404);
+        get("/v2.1/0ff1ce/nothing").await.expect(404);
+        let refused = get("/v2.1/beef/flavors").await.expect(400);
+        assert!(refused["badRequest"]["message"].as_str().unwrap().starts_with("Malformed request URL"), "{refused}");
+        let nobody = cloud.nobody();
+        cloud.get(&nobody, version, "/v2.1/0ff1ce/flavors").await.expect(401);
+        cloud.get(&nobody, version, "/v2.1/beef/flavors").await.expect(401);
+        let shown = get("/v2.1/versions/v2.1").await.expect(200);
+        assert_eq!(shown["version"]["version"], "2.104");
+        get("/v2.1/versions/v3").await.expect(404);
+        cloud.get(&nobody, version, "/v2.1/versions/v2.1").await.expect(401);
+    }
+    cloud.ask(&member, "2.1", "POST /v2.1/0ff1ce/flavors/detail", Value::Null).await.expect(405);
 }
 
 #[tokio::test]

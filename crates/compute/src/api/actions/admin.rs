@@ -68,21 +68,7 @@ pub(super) async fn network_reset(ask: Ask<'_>) -> Result<Response> {
         return Err(Error::new(Kind::Gone, "resetNetwork is gone: the guest's network follows its ports by itself."));
     }
     let server = ask.server("os_compute_api:os-admin-actions:inject_network_info").await?;
+    crate::server::actions::key_check(ask.caller, &server)?;
     crate::server::actions::placed(&server)?;
     Ok(accepted())
-}
-
-/// Servers do not move yet.
-pub(super) async fn move_refuse(ask: Ask<'_>) -> Result<Response> {
-    let rule = match ask.name {
-        "migrate" => "os_compute_api:os-migrate-server:migrate",
-        "os-migrateLive" => "os_compute_api:os-migrate-server:migrate_live",
-        _ => "os_compute_api:os-evacuate",
-    };
-    let server = ask.server(rule).await?;
-    Err(Error::bad_request(format!(
-        "Instance {} cannot move: this cloud does not move servers between nodes yet. Shelve and unshelve it to have \
-         another node chosen.",
-        server.id
-    )))
 }

@@ -73,8 +73,15 @@ async fn remote_console_create(
             "Remote consoles are there since microversion 2.6; before, use os-getVNCConsole.",
         ));
     }
-    let server = compute.server_for(&caller, "os_compute_api:os-remote-consoles", &id).await?;
     let RemoteConsole { protocol, r#type } = body.remote_console;
+    for (name, since) in [("mks", 8), ("webmks", 8), ("spice-direct", 99)] {
+        if (protocol == name || r#type == name) && version < Microversion(2, since) {
+            return Err(Error::bad_request(format!(
+                "Invalid input for field/attribute remote_console: {name} is there since microversion 2.{since}."
+            )));
+        }
+    }
+    let server = compute.server_for(&caller, "os_compute_api:os-remote-consoles", &id).await?;
     let url = compute.console_open(&server, &protocol, &r#type, &links).await?;
     Ok(Json(json!({"remote_console": {"protocol": protocol, "type": r#type, "url": url}})))
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::super::common::{Whole, name_check};
 use super::Ask;
-use crate::server::create::metadata_item_check;
+use crate::server::create::check_metadata;
 use crate::server::snapshot::Snapshot;
 
 #[derive(Deserialize)]
@@ -46,8 +46,11 @@ pub(super) async fn backup(mut ask: Ask<'_>) -> Result<Response> {
 async fn make(ask: Ask<'_>, rule: &str, mut order: Snapshot) -> Result<Response> {
     order.name = order.name.trim().to_owned();
     name_check("name", &order.name)?;
-    order.metadata.iter().try_for_each(|(key, value)| metadata_item_check(key, value))?;
     let server = ask.server(rule).await?;
+    // Since 2.39 the image service alone says how many properties an image may have.
+    let old = ask.version < Microversion(2, 39);
+    let limit = if old { ask.compute.metadata_limit(&server.project_id).await? } else { -1 };
+    check_metadata(&order.metadata, limit)?;
     let id = ask.compute.server_snapshot(ask.caller, &server, &order).await?;
     if ask.version >= Microversion(2, 45) {
         return Ok((StatusCode::ACCEPTED, Json(json!({"image_id": id}))).into_response());

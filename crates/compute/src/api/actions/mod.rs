@@ -3,6 +3,7 @@
 mod admin;
 mod consoles;
 mod image;
+mod moves;
 mod network;
 mod power;
 mod rebuild;
@@ -55,10 +56,10 @@ impl Ask<'_> {
         })
     }
 
-    /// Checks that the action exists in the microversion; before it there is no such action.
+    /// 404 for an action that the microversion does not have yet.
     fn since(&self, minor: u16) -> Result<()> {
         if self.version < Microversion(2, minor) {
-            return Err(no_such_action(self.name));
+            return Err(Error::not_found(format!("{} is there since microversion 2.{minor}.", self.name)));
         }
         Ok(())
     }
@@ -72,7 +73,7 @@ fn accepted() -> Response {
     StatusCode::ACCEPTED.into_response()
 }
 
-async fn server_action(
+pub(super) async fn server_action(
     State(compute): State<Compute>,
     caller: Caller,
     version: Microversion,
@@ -119,7 +120,9 @@ async fn server_action(
         "unlock" => admin::unlock(ask).await,
         "os-resetState" => admin::state_reset(ask).await,
         "injectNetworkInfo" | "resetNetwork" => admin::network_reset(ask).await,
-        "migrate" | "os-migrateLive" | "evacuate" => admin::move_refuse(ask).await,
+        "migrate" => moves::migrate(ask).await,
+        "os-migrateLive" => moves::migrate_live(ask).await,
+        "evacuate" => moves::evacuate(ask).await,
         "os-getConsoleOutput" => consoles::output(ask).await,
         "os-getVNCConsole" => consoles::old(ask, "vnc", 5).await,
         "os-getSerialConsole" => consoles::old(ask, "serial", 5).await,

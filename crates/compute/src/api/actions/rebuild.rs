@@ -8,7 +8,7 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::common::{Flag, name_check};
+use super::super::common::{Flag, LAST, fields_check, name_check};
 use super::super::server_view::Place;
 use super::{Ask, accepted};
 use crate::hostname;
@@ -52,20 +52,17 @@ struct Body {
 
 impl Body {
     fn order(self, version: Microversion, made_up: String) -> Result<Rebuild> {
-        for (name, given, first, last) in [
-            ("description", self.description.is_some(), 19, u16::MAX),
-            ("key_name", self.key_name.is_some(), 54, u16::MAX),
-            ("user_data", self.user_data.is_some(), 57, u16::MAX),
-            ("personality", self.personality.is_some(), 1, 56),
-            ("trusted_image_certificates", self.trusted_image_certificates.is_some(), 63, u16::MAX),
-            ("hostname", self.hostname.is_some(), 90, u16::MAX),
-        ] {
-            if given && !(first..=last).contains(&version.1) {
-                return Err(Error::bad_request(format!(
-                    "Additional properties are not allowed ('{name}' was unexpected in microversion {version})."
-                )));
-            }
-        }
+        fields_check(
+            version,
+            &[
+                ("description", self.description.is_some(), 19, LAST),
+                ("key_name", self.key_name.is_some(), 54, LAST),
+                ("user_data", self.user_data.is_some(), 57, LAST),
+                ("personality", self.personality.is_some(), 1, 56),
+                ("trusted_image_certificates", self.trusted_image_certificates.is_some(), 63, LAST),
+                ("hostname", self.hostname.is_some(), 90, LAST),
+            ],
+        )?;
         if self.trusted_image_certificates.flatten().is_some() {
             return Err(Error::bad_request(
                 "Validating image certificates is not possible in this cloud; leave it out.",

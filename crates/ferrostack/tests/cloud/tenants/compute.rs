@@ -20,6 +20,7 @@ pub fn compute() -> Vec<Row> {
     };
     let mut rows = vec![
         anyone("").open().without_token(),
+        anyone("/versions/v2.1").open(),
         anyone("/flavors").open(),
         anyone("/flavors/detail"),
         anyone("/flavors/{flavor}"),
@@ -166,14 +167,18 @@ fn while_stopping() -> Vec<Row> {
         delete(&format!("{server}/os-interface/{{server_port}}")).admin(409, "the server is being stopped"),
         admin(&format!("{server}/diagnostics")).admin(409, "the server is being stopped"),
         own(&format!("{server}/os-volume_attachments")),
-        post(&format!("{server}/os-volume_attachments"), r#"{"volumeAttachment": {"volumeId": "none"}}"#)
-            .admin(400, "there are no volumes yet"),
+        post(&format!("{server}/os-volume_attachments"), VOLUME).admin(400, "there are no volumes yet"),
         own(&format!("{server}/os-volume_attachments/none"))
             .also(404, "there are no volumes yet")
             .admin(404, "the same"),
-        put(&format!("{server}/os-volume_attachments/none"), r#"{"volumeAttachment": {"volumeId": "none"}}"#)
-            .admin(404, "there are no volumes yet"),
+        put(&format!("{server}/os-volume_attachments/none"), VOLUME).admin(404, "there are no volumes yet"),
         delete(&format!("{server}/os-volume_attachments/none")).admin(404, "there are no volumes yet"),
+        version(own(&format!("{server}/shares")), "compute 2.97"),
+        version(post(&format!("{server}/shares"), SHARE), "compute 2.97").admin(404, "there are no shares yet"),
+        version(own(&format!("{server}/shares/none")), "compute 2.97")
+            .also(404, "there are no shares yet")
+            .admin(404, "the same"),
+        version(delete(&format!("{server}/shares/none")), "compute 2.97").admin(404, "there are no shares yet"),
         own(&format!("{server}/os-server-password")),
         delete(&format!("{server}/os-server-password")),
         action("lock", "null"),
@@ -237,6 +242,12 @@ fn small() -> Vec<Row> {
         version(admin("/os-migrations").query("?project_id={project}"), "compute 2.80"),
         version(admin("/servers/{server}/migrations"), "compute 2.23"),
         version(admin("/servers/{server}/migrations/1"), "compute 2.23").admin(404, "there is no migration"),
+        version(
+            post("/servers/{server}/migrations/1/action (force_complete)", r#"{"force_complete": null}"#),
+            "compute 2.22",
+        )
+        .admin(409, "the server does not move"),
+        version(delete("/servers/{server}/migrations/1"), "compute 2.24").admin(409, "the server does not move"),
         version(admin("/os-console-auth-tokens/cake"), "compute 2.31").admin(404, "there is no such token"),
         version(own("/servers/{server}/topology"), "compute 2.78"),
     ]
@@ -276,8 +287,27 @@ fn proxies() -> Vec<Row> {
             .also(404, "there is no such pool")
             .admin(404, "the same"),
         delete("/os-floating-ips/{floatingip}").not_by_admin(),
+        anyone("/os-volumes"),
+        anyone("/os-volumes/detail"),
+        own("/os-volumes/none").also(404, "there are no volumes").admin(404, "the same"),
+        post("/os-volumes", r#"{"volume": {"size": 1}}"#).also(400, "there is no block storage").admin(400, "the same"),
+        delete("/os-volumes/none").also(404, "there are no volumes").admin(404, "the same"),
+        anyone("/os-snapshots"),
+        anyone("/os-snapshots/detail"),
+        own("/os-snapshots/none").also(404, "there are no volumes").admin(404, "the same"),
+        post("/os-snapshots", r#"{"snapshot": {"volume_id": "none"}}"#)
+            .also(400, "there are no volumes")
+            .admin(400, "the same"),
+        delete("/os-snapshots/none").also(404, "there are no volumes").admin(404, "the same"),
+        admin("/os-baremetal-nodes"),
+        admin("/os-baremetal-nodes/none").admin(404, "there is no bare metal"),
+        anyone("/os-volumes_boot").open(),
+        own("/os-volumes_boot/{server}").open(),
     ]
 }
+
+const SHARE: &str = r#"{"share": {"share_id": "00000000-0000-4000-8000-000000000000"}}"#;
+const VOLUME: &str = r#"{"volumeAttachment": {"volumeId": "00000000-0000-4000-8000-000000000000"}}"#;
 
 /// A stranger may use all of it but the key.
 const BOBS_SERVER_WITH_ALICES_KEY: &str = r#"{"server": {"name": "cake", "imageRef": "{public_image}",
