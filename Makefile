@@ -3,11 +3,12 @@
 # make check  the quick part of it: format, lints, rules of the house, licences
 # make bench  measure the cloud on fake drivers
 # make tempest AREA=identity   run an area of OpenStack's own test suite
+# make gabbi  run the tests that OpenStack's placement has for its API
 
 AREA = identity
 WORKERS = 2
 
-.PHONY: demo test check bench tempest
+.PHONY: demo test check bench tempest gabbi
 
 demo:
 	demo/run
@@ -35,3 +36,8 @@ tempest:
 	setup/install client
 	cargo build --quiet --package ferrostack
 	FERROSTACK=$(CURDIR)/target/debug/ferrostack tests/tempest/run $(AREA) --workers $(WORKERS)
+
+gabbi:
+	setup/install build
+	setup/install client
+	tests/gabbi/run

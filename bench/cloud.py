@@ -32,7 +32,8 @@ class Cloud:
         self.call("GET", "/compute/v2.1/servers")
         self.start_seconds = time.monotonic() - started
 
-    def call(self, method, path, body=None, headers=None, raw=None):
+    def call(self, method, path, body=None, headers=None, raw=None, parse=True):
+        """Asks, and answers the response and its JSON, which costs as much as the answer where that is long."""
         connection = getattr(self.local, "connection", None)
         if connection is None:
             connection = self.local.connection = http.client.HTTPConnection(self.address)
@@ -44,7 +45,7 @@ class Cloud:
         data = answer.read()
         if answer.status >= 400:
             sys.exit(f"{method} {path}: {answer.status} {data[:500]}")
-        return answer, (json.loads(data) if data[:1] in (b"{", b"[") else None)
+        return answer, (json.loads(data) if parse and data[:1] in (b"{", b"[") else None)
 
     def auth(self, identity):
         scope = {"project": {"name": "admin", "domain": {"id": "default"}}}

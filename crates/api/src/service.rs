@@ -13,7 +13,7 @@ use trace::{Recorder, Span, Trace};
 use tracing::Instrument as _;
 
 use crate::microversion::Negotiation;
-use crate::{Error, Json, Kind, Links, Result};
+use crate::{Error, Json, Kind, Links, Microversion, Result};
 
 /// How a service writes its errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,9 @@ pub struct RequestId(pub String);
 /// From when on a request is slow.
 const SLOW: Duration = Duration::from_millis(100);
 
+/// The first version of placement whose errors have codes.
+const PLACEMENT_CODES: Microversion = Microversion(1, 23);
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 const COMPUTE_REQUEST_ID: HeaderName = HeaderName::from_static("x-compute-request-id");
 
@@ -82,7 +85,7 @@ impl Service {
             .layer(from_fn_with_state(self, frame))
     }
 
-    fn error_body(self, error: &Error, request_id: &str) -> Value {
+    fn error_body(self, error: &Error, version: Option<Microversion>, request_id: &str) -> Value {
         let status = error.status();
         let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
         match self.style {
@@ -94,15 +97,18 @@ impl Service {
             }
             Style::Image => json!({"code": format!("{code} {title}"), "title": title, "message": error.message}),
             Style::Placement => {
-                let name = error.code.unwrap_or("placement.undefined_code");
-                json!({"errors": [{
-                    "status": code, "title": title, "detail": error.message, "code": name, "request_id": request_id,
-                }]})
+                let mut body = json!({"errors": [{
+                    "status": code, "title": title, "detail": error.message, "request_id": request_id,
+                }]});
+                if version >= Some(PLACEMENT_CODES) {
+                    body["errors"][0]["code"] = json!(error.code.unwrap_or("placement.undefined_code"));
+                }
+                body
             }
         }
     }
 
-    fn render(self, response: Response, request_id: &str) -> Response {
+    fn render(self, response: Response, version: Option<Microversion>, request_id: &str) -> Response {
         let Some(error) = response.extensions().get::<Error>() else { return response };
         let cause = error.cause.as_ref().map(tracing::field::debug);
         if error.status().is_server_error() {
@@ -110,8 +116,10 @@ impl Service {
         } else {
             tracing::debug!(status = error.status().as_u16(), cause, "{error}");
         }
-        let mut body = self.error_body(error, request_id);
-        if let (Some(negotiation), Kind::NotAcceptable, Style::Placement) = (self.negotiation, error.kind, self.style) {
+        let mut body = self.error_body(error, version, request_id);
+        if let (Some(negotiation), None, Kind::NotAcceptable, Style::Placement) =
+            (self.negotiation, version, error.kind, self.style)
+        {
             body["errors"][0]["max_version"] = json!(negotiation.max.to_string());
             body["errors"][0]["min_version"] = json!(negotiation.min.to_string());
         }
@@ -176,14 +184,14 @@ async fn answer(service: Service, id: RequestId, mut request: Request, next: Nex
     request.extensions_mut().insert(links.clone());
     let arrival = Arrival { service, uri: request.uri().clone() };
     request.extensions_mut().insert(arrival);
-    if let Err(error) = address_check(request.uri()) {
-        return finish(service, error.into_response(), &id);
-    }
     let version = match service.negotiation.map(|negotiation| negotiation.negotiate(request.headers())) {
-        Some(Err(error)) => return finish(service, error.into_response(), &id),
+        Some(Err(error)) => return finish(service, error.into_response(), None, &id),
         Some(Ok(version)) => Some(version),
         None => None,
     };
+    if let Err(error) = address_check(request.uri()) {
+        return finish(service, error.into_response(), version, &id);
+    }
     if let Some(version) = version {
         request.extensions_mut().insert(version);
     }
@@ -197,7 +205,7 @@ async fn answer(service: Service, id: RequestId, mut request: Request, next: Nex
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
     }
-    finish(service, response, &id)
+    finish(service, response, version, &id)
 }
 
 /// No parameter of a path or query may have what is no text, or what no database can keep.
@@ -210,8 +218,8 @@ fn address_check(address: &Uri) -> Result<()> {
     }
 }
 
-fn finish(service: Service, response: Response, id: &RequestId) -> Response {
-    let mut response = service.render(response, &id.0);
+fn finish(service: Service, response: Response, version: Option<Microversion>, id: &RequestId) -> Response {
+    let mut response = service.render(response, version, &id.0);
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         if service.style == Style::Compute {
             response.headers_mut().insert(COMPUTE_REQUEST_ID, value.clone());

@@ -134,6 +134,22 @@ impl Compute {
         Ok(zones)
     }
 
+    /// 400 for a zone that a server may not ask for. Looks only at the nodes of that zone.
+    pub(crate) async fn zone_check(&self, zone: &str) -> Result<()> {
+        if zone == &*self.0.usual_zone {
+            return Ok(());
+        }
+        let (aggregates, fleet) = (self.aggregates().await?, self.fleet().await?);
+        let makes = |aggregate: &&Arc<Aggregate>| aggregate.zone() == Some(zone);
+        let mut hosts = aggregates.all().iter().filter(makes).flat_map(|aggregate| &aggregate.hosts);
+        if hosts.any(|host| fleet.of_host(host).is_some_and(|known| !known.node.disabled)) {
+            return Ok(());
+        }
+        let zones: Vec<String> = self.zones().await?.into_iter().collect();
+        let there = zones.join(", ");
+        Err(Error::bad_request(format!("The requested availability zone is not available: there is {there}.")))
+    }
+
     pub(crate) async fn aggregate_get(&self, number: i64) -> Result<Aggregate> {
         self.aggregates().await?.get(number).cloned()
     }

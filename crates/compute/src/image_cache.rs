@@ -4,21 +4,20 @@ use std::time::Duration;
 
 use ::api::{Error, Kind, Result};
 use identity::Caller;
+use jiff::{Timestamp, ToSpan as _};
 use protocol::Call;
 
 use crate::Compute;
 use crate::server::Image;
 use crate::server::spec::image_source;
-
-/// How long a node may take to begin to fetch an image.
-const TICKET: Duration = Duration::from_secs(24 * 3600);
+use crate::work::images_cache::ImagesCache;
 
 impl Compute {
-    /// Has the nodes of an aggregate fetch images, in the background and one node after the other, so that the image
-    /// service is not asked by all of them at once.
+    /// Promises that the nodes of an aggregate which are up fetch images, a few nodes at a time, so that the image service is
+    /// not asked by all of them at once.
     pub(crate) async fn images_cache(&self, caller: &Caller, aggregate: i64, image_ids: &[String]) -> Result<()> {
-        let hosts = self.aggregate_get(aggregate).await?.hosts;
-        let mut calls = Vec::new();
+        let mut hosts = self.aggregate_get(aggregate).await?.hosts;
+        let mut images = Vec::new();
         for id in image_ids {
             let info = self.0.deps.image.image_visible(caller, id).await.map_err(|error| match error.kind {
                 Kind::NotFound => Error::bad_request(format!("Image {id} could not be found.")),
@@ -27,20 +26,27 @@ impl Compute {
             if info.status != image::Status::Active {
                 return Err(Error::bad_request(format!("Image {id} is not active: upload its data first.")));
             }
-            calls.push(self.image_fetch(id, &Image::from(info), TICKET));
+            images.push((id.clone(), Image::from(info)));
         }
-        let nodes = self.nodes_alive().await?;
-        let hosts: Vec<String> = hosts.into_iter().filter(|host| nodes.iter().any(|node| node.host == *host)).collect();
-        let compute = self.clone();
-        self.runtime().tasks.spawn_until_stop("image cache", async move {
-            for host in &hosts {
-                for call in &calls {
-                    if let Err(trouble) = compute.ask(host, call).await {
-                        tracing::warn!(host, %trouble, "an image was not brought to a node ahead of time");
-                    }
-                }
-            }
-        });
+        let fleet = self.fleet().await?;
+        hosts.retain(|host| fleet.of_host(host).is_some_and(|known| self.known_is_up(&fleet, known)));
+        if hosts.is_empty() || images.is_empty() {
+            return Ok(());
+        }
+        let deps = &self.0.deps;
+        let deadline = deps.runtime.clock.now().checked_add(24.hours()).unwrap_or(Timestamp::MAX);
+        let mut tx = deps.db.begin().await?;
+        let new = work::NewOperation {
+            target: format!("image-cache/{}", deps.runtime.ids.uuid()),
+            project_id: caller.token.project_id.clone(),
+            user_id: Some(caller.token.user_id.clone()),
+            request_id: caller.request_id.clone(),
+            deadline,
+            data: ImagesCache { hosts, images },
+        };
+        deps.work.submit(&mut tx, &new).await?;
+        tx.commit().await?;
+        deps.work.wake();
         Ok(())
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod attach;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod images_cache;
 pub(crate) mod password;
 mod place;
 pub(crate) mod power;
@@ -41,7 +42,8 @@ pub(crate) fn register(compute: &Compute) {
     work.register::<shelve::ServerUnshelve>(Arc::clone(&context));
     work.register::<shelve::ShelvedImageDiscard>(Arc::clone(&context));
     work.register::<attach::PortAttach>(Arc::clone(&context));
-    work.register::<attach::PortDetach>(context);
+    work.register::<attach::PortDetach>(Arc::clone(&context));
+    work.register::<images_cache::ImagesCache>(context);
 }
 
 /// What another service's error means for a step: its own trouble passes, a refusal does not.

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use ::api::Result;
 
-use crate::{Placement, store};
+use crate::{Placement, error, store};
 
 impl Placement {
     /// A provider's generation, and the aggregates that it is in.
@@ -11,7 +11,8 @@ impl Placement {
         Ok((generation, store::aggregate::of(&self.0.db, provider_id).await?))
     }
 
-    /// Makes these the aggregates that a provider is in, if its generation is still the expected one.
+    /// Makes these the aggregates that a provider is in, if its generation is still the expected one. Without
+    /// one, as before microversion 1.19, the generation stays what it is.
     pub async fn aggregates_set(
         &self,
         provider_id: &str,
@@ -19,7 +20,13 @@ impl Placement {
         aggregates: &[String],
     ) -> Result<(i64, Vec<String>)> {
         let mut write = self.write().await?;
-        self.provider_advance(&mut write, provider_id, generation).await?;
+        match generation {
+            Some(_) => self.provider_advance(&mut write, provider_id, generation).await?,
+            None if store::provider::get(&mut write.tx, provider_id).await?.is_none() => {
+                return Err(error::provider_missing(provider_id));
+            }
+            None => write.changed(provider_id),
+        }
         store::aggregate::replace(&mut write.tx, provider_id, aggregates).await?;
         write.commit().await?;
         self.aggregates_of(provider_id).await

@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::api::{Error, Kind, Result};
 use db::Tx;
 
-use crate::store::allocation::{Consumer, ProjectUse};
+use crate::store::allocation::{Consumer, Holding, ProjectUse};
 use crate::write::Write;
-use crate::{Placement, error, store};
+use crate::{Placement, error, inventory, store};
 
 /// The type of consumers whose type nobody said.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -28,11 +28,34 @@ pub struct Claim {
     pub allocations: Allocations,
 }
 
+impl Claim {
+    /// Whether the known consumer is already of that project, user and type.
+    fn owner_stays(&self, known: &Consumer) -> bool {
+        let now = self.consumer(known);
+        (now.project_id, now.user_id, now.consumer_type)
+            == (known.project_id.clone(), known.user_id.clone(), known.consumer_type.clone())
+    }
+
+    /// What a known consumer becomes.
+    fn consumer(&self, known: &Consumer) -> Consumer {
+        let or_known = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+        Consumer {
+            id: known.id.clone(),
+            generation: known.generation + 1,
+            project_id: or_known(&self.project_id, &known.project_id),
+            user_id: or_known(&self.user_id, &known.user_id),
+            consumer_type: self.consumer_type.as_ref().unwrap_or(&known.consumer_type).clone(),
+        }
+    }
+}
+
 /// What the writer of a consumer believes about its generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Generation {
-    /// Nothing: before microversion 1.28, and inside the program.
+    /// Nothing: before microversion 1.28.
     Any,
+    /// Nothing, and claiming the same again changes nothing: inside the program.
+    Inside,
     /// That there is no such consumer.
     New,
     /// That it is this one.
@@ -60,15 +83,32 @@ impl Move<'_> {
         for (provider_id, class) in pairs(&self.old, &self.claim.allocations) {
             let before = amount(&self.old, &provider_id, &class);
             let after = amount(&self.claim.allocations, &provider_id, &class);
-            if before == after || (after < before) != giving_back {
+            if (after < before) != giving_back {
                 continue;
             }
-            if !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
+            // No inventory gives more at once than this, and the database could not add it up.
+            let too_much = after > inventory::MOST;
+            if too_much || !store::inventory::claim(tx, &provider_id, &class, before, after).await? {
                 return Ok(Some((provider_id, class)));
             }
-            store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
+            if before != after {
+                store::allocation::put(tx, &self.claim.consumer_id, &provider_id, &class, after).await?;
+            }
         }
         Ok(None)
+    }
+
+    /// The providers that the claim is about; those held so far when it is about none.
+    fn named(&self) -> impl Iterator<Item = &String> {
+        let Self { claim, old, .. } = self;
+        if claim.allocations.is_empty() { old.keys() } else { claim.allocations.keys() }
+    }
+
+    /// Removes the consumer, which holds nothing any more.
+    async fn forget(&self, tx: &mut Tx) -> Result<()> {
+        let generation = self.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
+        store::allocation::consumer_delete(tx, &self.claim.consumer_id, generation).await?;
+        Ok(())
     }
 }
 
@@ -135,12 +175,19 @@ impl Placement {
         write.commit().await
     }
 
-    /// Removes a consumer with all that it holds; tells whether it was there.
+    /// Removes a consumer with all that it holds; tells whether it was there. Its providers' generations stay.
     pub(crate) async fn allocations_delete(&self, consumer_id: &str) -> Result<bool> {
         let mut write = self.write().await?;
         let Some(consumer) = store::allocation::consumer(&mut write.tx, consumer_id).await? else { return Ok(false) };
-        let claim = Claim { consumer_id: consumer.id, ..Claim::default() };
-        self.claims_write(&mut write, &[(claim, Generation::Is(consumer.generation))]).await?.written()?;
+        let claim = Claim { consumer_id: consumer.id.clone(), ..Claim::default() };
+        let expected = Generation::Is(consumer.generation);
+        let Some(held) = self.consumer_open(&mut write, &claim, expected).await? else { return Ok(false) };
+        for provider_id in held.old.keys() {
+            store::provider::lock(&mut write.tx, provider_id).await?;
+            write.changed(provider_id);
+        }
+        held.write(&mut write.tx, true).await?;
+        held.forget(&mut write.tx).await?;
         write.commit().await?;
         Ok(true)
     }
@@ -153,7 +200,7 @@ impl Placement {
         Ok(store::provider::generations(&self.0.db, ids).await?)
     }
 
-    pub(crate) async fn provider_allocations(&self, id: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>> {
+    pub(crate) async fn provider_allocations(&self, id: &str) -> Result<Vec<Holding>> {
         Ok(store::allocation::of_provider(&self.0.db, id).await?)
     }
 
@@ -169,7 +216,7 @@ impl Placement {
 
     async fn allocations_claim_once(&self, claim: &Claim) -> Result<bool> {
         let mut write = self.write().await?;
-        match self.claims_write(&mut write, &[(claim.clone(), Generation::Any)]).await? {
+        match self.claims_write(&mut write, &[(claim.clone(), Generation::Inside)]).await? {
             Outcome::Written => write.commit().await.map(|()| true),
             Outcome::NoCapacity { .. } => Ok(false),
         }
@@ -182,11 +229,15 @@ impl Placement {
         for (claim, generation) in claims {
             moves.extend(self.consumer_open(write, claim, *generation).await?);
         }
-        // Everybody locks the providers' rows before their inventories, in the order of the ids.
-        let touched: BTreeSet<&String> =
-            moves.iter().flat_map(|one| one.old.keys().chain(one.claim.allocations.keys())).collect();
+        // Everybody locks the providers' rows before their inventories, in the order of the ids. Who only gets something
+        // back does not change: whoever is about to change its inventories need not look again.
+        let held = moves.iter().flat_map(|one| one.old.keys());
+        let named: BTreeSet<&String> = moves.iter().flat_map(Move::named).collect();
+        let touched: BTreeSet<&String> = held.chain(named.iter().copied()).collect();
         for provider_id in touched {
-            if !store::provider::advance(&mut write.tx, provider_id, None, self.now()).await? {
+            if !named.contains(provider_id) {
+                store::provider::lock(&mut write.tx, provider_id).await?;
+            } else if !store::provider::advance(&mut write.tx, provider_id, None, self.now()).await? {
                 return Err(Error::bad_request(format!(
                     "Allocation for resource provider {provider_id} that does not exist; choose an existing one."
                 )));
@@ -201,8 +252,7 @@ impl Placement {
             }
         }
         for one in moves.iter().filter(|one| one.claim.allocations.is_empty()) {
-            let generation = one.known.as_ref().map_or(0, |consumer| consumer.generation) + 1;
-            store::allocation::consumer_delete(&mut write.tx, &one.claim.consumer_id, generation).await?;
+            one.forget(&mut write.tx).await?;
         }
         Ok(Outcome::Written)
     }
@@ -216,7 +266,7 @@ impl Placement {
     ) -> Result<Option<Move<'c>>> {
         let known = store::allocation::consumer(&mut write.tx, &claim.consumer_id).await?;
         let fits = match (generation, &known) {
-            (Generation::Any, _) | (Generation::New, None) => true,
+            (Generation::Any | Generation::Inside, _) | (Generation::New, None) => true,
             (Generation::Is(expected), Some(consumer)) => expected == consumer.generation,
             _ => false,
         };
@@ -224,7 +274,9 @@ impl Placement {
             return Err(error::concurrent(&format!("Consumer {}", claim.consumer_id)));
         }
         let old = store::allocation::of_consumer(&mut write.tx, &claim.consumer_id).await?;
-        let unchanged = generation == Generation::Any && old == claim.allocations;
+        let unchanged = generation == Generation::Inside
+            && old == claim.allocations
+            && known.as_ref().is_none_or(|known| claim.owner_stays(known));
         if unchanged || (known.is_none() && claim.allocations.is_empty()) {
             return Ok(None);
         }
@@ -233,26 +285,15 @@ impl Placement {
     }
 
     async fn consumer_write(&self, tx: &mut Tx, claim: &Claim, known: Option<&Consumer>) -> Result<()> {
-        let asked_type = claim.consumer_type.as_deref();
         let written = match known {
-            Some(known) => {
-                let or_known = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
-                let consumer = Consumer {
-                    id: known.id.clone(),
-                    generation: known.generation + 1,
-                    project_id: or_known(&claim.project_id, &known.project_id),
-                    user_id: or_known(&claim.user_id, &known.user_id),
-                    consumer_type: asked_type.unwrap_or(&known.consumer_type).to_owned(),
-                };
-                store::allocation::consumer_update(tx, &consumer, known.generation).await?
-            }
+            Some(known) => store::allocation::consumer_update(tx, &claim.consumer(known), known.generation).await?,
             None => {
                 let consumer = Consumer {
                     id: claim.consumer_id.clone(),
                     generation: 1,
                     project_id: claim.project_id.clone(),
                     user_id: claim.user_id.clone(),
-                    consumer_type: asked_type.unwrap_or(UNKNOWN).to_owned(),
+                    consumer_type: claim.consumer_type.as_deref().unwrap_or(UNKNOWN).to_owned(),
                 };
                 store::allocation::consumer_insert(tx, &consumer).await?
             }

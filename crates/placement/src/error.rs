@@ -11,10 +11,6 @@ pub(crate) fn concurrent(what: &str) -> Error {
         .with_code("placement.concurrent_update")
 }
 
-pub(crate) fn bad_query(message: String) -> Error {
-    Error::bad_request(message).with_code("placement.query.bad_value")
-}
-
 pub(crate) fn class_missing(name: &str) -> Error {
     Error::bad_request(format!("There is no resource class {name}; make it first: PUT /resource_classes/{name}."))
 }

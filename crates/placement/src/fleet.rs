@@ -30,11 +30,14 @@ pub struct Stock {
 }
 
 impl Stock {
+    /// What is left; less than nothing when the capacity shrank below what is used.
+    pub(crate) fn free(&self) -> i64 {
+        self.capacity - self.used
+    }
+
     /// Whether it can give that much now.
     pub fn can_give(&self, amount: i64) -> bool {
-        self.used + amount <= self.capacity
-            && (self.min_unit..=self.max_unit).contains(&amount)
-            && amount % self.step_size == 0
+        amount <= self.free() && (self.min_unit..=self.max_unit).contains(&amount) && amount % self.step_size == 0
     }
 }
 
@@ -52,6 +55,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Whether it can give that much of a class now.
+    pub(crate) fn can_give(&self, class: &str, amount: i64) -> bool {
+        self.resources.get(class).is_some_and(|stock| stock.can_give(amount))
+    }
+
     /// Whether others in its aggregates may use what it has.
     pub(crate) fn is_sharing(&self) -> bool {
         self.traits.contains(standard::SHARES)
@@ -95,6 +103,10 @@ impl Fleet {
         self.roots.get(id).map(String::as_str)
     }
 
+    pub(crate) fn has_sharing(&self) -> bool {
+        !self.sharing.is_empty()
+    }
+
     pub(crate) fn is_sharing(&self, id: &str) -> bool {
         self.sharing.contains_key(id)
     }
@@ -107,7 +119,7 @@ impl Fleet {
         })
     }
 
-    fn apply(&mut self, changes: Changes, count: i64) {
+    pub(crate) fn apply(&mut self, changes: Changes, count: i64) {
         for id in &changes.gone {
             self.remove(id);
         }

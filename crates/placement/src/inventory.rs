@@ -9,43 +9,28 @@ use crate::{Placement, error, store};
 
 /// What a provider has of one resource class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Inventory {
     /// How much there is.
     pub total: i64,
     /// How much of it is kept back.
-    #[serde(default)]
     pub reserved: i64,
     /// The least that one allocation may take.
-    #[serde(default = "one")]
     pub min_unit: i64,
     /// The most that one allocation may take.
-    #[serde(default = "most")]
     pub max_unit: i64,
     /// Allocations are multiples of this.
-    #[serde(default = "one")]
     pub step_size: i64,
     /// How far the rest is overcommitted.
-    #[serde(default = "ratio")]
     pub allocation_ratio: f64,
 }
 
-fn one() -> i64 {
-    1
-}
-
-fn most() -> i64 {
-    i64::from(i32::MAX)
-}
-
-fn ratio() -> f64 {
-    1.0
-}
+/// The largest amount of anything.
+pub(crate) const MOST: i64 = i32::MAX as i64;
 
 impl Inventory {
     /// An inventory of that much, nothing reserved, nothing overcommitted.
     pub fn of(total: i64) -> Self {
-        Self { total, reserved: 0, min_unit: 1, max_unit: most(), step_size: 1, allocation_ratio: 1.0 }
+        Self { total, reserved: 0, min_unit: 1, max_unit: MOST, step_size: 1, allocation_ratio: 1.0 }
     }
 
     /// What can be allocated in all: the unreserved part, overcommitted.
@@ -57,18 +42,21 @@ impl Inventory {
     /// Checks the amounts; 400 says which is wrong. Whether all may be reserved depends on the microversion.
     pub(crate) fn check(&self, class: &str, may_reserve_all: bool) -> Result<()> {
         let wrong = |what: &str| Err(Error::bad_request(format!("Invalid inventory for {class}: {what}")));
-        if self.total < 1 || self.total > most() {
+        if self.total < 1 || self.total > MOST {
             return wrong("total must be between 1 and 2147483647.");
         }
-        if self.reserved < 0 || self.reserved > self.total || (self.reserved == self.total && !may_reserve_all) {
-            return wrong("reserved must be at least 0 and less than total.");
+        if self.reserved < 0 || self.reserved > self.total {
+            return wrong("reserved must be at least 0 and at most total.");
         }
         let units = [self.min_unit, self.max_unit, self.step_size];
-        if units.iter().any(|unit| *unit < 1 || *unit > most()) {
+        if units.iter().any(|unit| *unit < 1 || *unit > MOST) {
             return wrong("min_unit, max_unit and step_size must be between 1 and 2147483647.");
         }
-        if !(self.allocation_ratio > 0.0 && self.allocation_ratio <= 3.40282e38) {
-            return wrong("allocation_ratio must be greater than 0.");
+        if !(0.0..=3.40282e38).contains(&self.allocation_ratio) {
+            return wrong("allocation_ratio must be between 0 and 3.40282e38.");
+        }
+        if self.capacity() == 0 && !may_reserve_all {
+            return wrong("what is not reserved, times allocation_ratio, must be at least 1 before microversion 1.26.");
         }
         Ok(())
     }
@@ -153,7 +141,8 @@ impl Placement {
         if create && exists {
             return Err(Error::conflict(format!(
                 "Provider {provider_id} has an inventory of {class} already; change it with PUT."
-            )));
+            ))
+            .with_code("placement.concurrent_update"));
         }
         if !create && !exists {
             return Err(Error::bad_request(format!(

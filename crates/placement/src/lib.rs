@@ -17,8 +17,10 @@ mod names;
 mod provider;
 mod reshape;
 mod rules;
+mod search;
 mod standard;
 mod store;
+mod subtree;
 mod write;
 
 pub use allocation::{Allocations, Claim};

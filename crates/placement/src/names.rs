@@ -1,5 +1,7 @@
 //! Traits and resource classes.
 
+use std::collections::BTreeSet;
+
 use ::api::{Error, Result};
 
 use crate::store::names::Kind;
@@ -34,7 +36,7 @@ impl Placement {
         Ok((generation, found.unwrap_or_default()))
     }
 
-    /// Makes a provider's traits these, all of which must exist.
+    /// Makes a provider's traits these, all of which must exist. The generation stays when nothing changes.
     pub(crate) async fn traits_replace(
         &self,
         provider_id: &str,
@@ -43,6 +45,14 @@ impl Placement {
     ) -> Result<(i64, Vec<String>)> {
         self.traits_check(traits.iter().map(String::as_str)).await?;
         let mut write = self.write().await?;
+        let provider = store::provider::get(&mut write.tx, provider_id).await?;
+        let provider = provider.ok_or_else(|| error::provider_missing(provider_id))?;
+        let mut held = store::names::traits_of(&mut write.tx, &[provider_id.to_owned()]).await?;
+        let is: BTreeSet<String> = held.remove(provider_id).unwrap_or_default().into_iter().collect();
+        let expected = generation.is_none_or(|generation| generation == provider.generation);
+        if expected && is == traits.iter().cloned().collect() {
+            return Ok((provider.generation, is.into_iter().collect()));
+        }
         self.provider_advance(&mut write, provider_id, generation).await?;
         store::names::traits_replace(&mut write.tx, provider_id, traits).await?;
         write.commit().await?;
@@ -70,15 +80,30 @@ impl Placement {
 
     /// Makes sure that a custom trait or class exists. Tells whether it is new.
     pub(crate) async fn name_ensure(&self, kind: Kind, name: &str) -> Result<bool> {
-        if !standard::is_custom(name) {
-            return Err(Error::bad_request(format!(
-                "The name {name} is not allowed: it must start with CUSTOM_ and have only A-Z, 0-9 and _ after it."
-            )));
-        }
+        custom_check(name)?;
         let mut tx = self.0.db.begin().await?;
         let new = store::names::insert(&mut tx, kind, name).await?;
         tx.commit().await?;
         Ok(new)
+    }
+
+    /// Gives a custom class another name, under which providers have it and consumers hold it from then on.
+    pub(crate) async fn class_rename(&self, name: &str, new_name: &str) -> Result<()> {
+        custom_check(new_name)?;
+        if standard::is_class(name) {
+            return Err(Error::bad_request(format!("Cannot update the standard resource class {name}.")));
+        }
+        let mut write = self.write().await?;
+        let renamed = store::names::class_rename(&mut write.tx, name, new_name).await;
+        let renamed = renamed.map_err(|error| match error {
+            error if error.is_unique() => Error::conflict(format!("Resource class already exists: {new_name}.")),
+            error => error.into(),
+        })?;
+        let Some(providers) = renamed else {
+            return Err(Error::not_found(format!("No such resource class {name}.")));
+        };
+        providers.iter().for_each(|id| write.changed(id));
+        write.commit().await
     }
 
     pub(crate) async fn name_delete(&self, kind: Kind, name: &str) -> Result<()> {
@@ -130,4 +155,15 @@ impl Placement {
         let known = store::names::custom(&self.0.db, kind).await?;
         Ok(names.into_iter().find(|name| !known.iter().any(|other| other == name)).map(str::to_owned))
     }
+}
+
+/// 400 for what no custom trait or class may be called.
+fn custom_check(name: &str) -> Result<()> {
+    if standard::is_custom(name) {
+        return Ok(());
+    }
+    Err(Error::bad_request(format!(
+        "The name {name} is not allowed: it must start with CUSTOM_, have only A-Z, 0-9 and _ after it, and be no longer \
+         than 255 characters."
+    )))
 }

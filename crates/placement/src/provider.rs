@@ -46,6 +46,7 @@ impl Placement {
 
     /// The providers that the filter leaves, by name.
     pub(crate) async fn provider_list(&self, filter: &Filter) -> Result<Vec<Arc<Summary>>> {
+        self.names_check(std::iter::once(&filter.group)).await?;
         let fleet = self.fleet().await?;
         let tree = filter.group.in_tree.as_ref().map(|id| fleet.root_of(id));
         let fits = |summary: &&Arc<Summary>| {

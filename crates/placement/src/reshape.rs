@@ -44,6 +44,10 @@ impl Placement {
         self.claims_write(&mut write, claims).await?.written()?;
         for shape in shapes {
             self.inventories_prune(&mut write, &shape.provider_id, &shape.inventories).await?;
+            // Adding inventories and taking others away are two changes.
+            if !shape.inventories.is_empty() {
+                self.provider_advance(&mut write, &shape.provider_id, None).await?;
+            }
         }
         write.commit().await
     }

@@ -237,14 +237,10 @@ impl Compute {
         } else if !host.is_empty() {
             caller.allow("compute:servers:create:requested_destination", &target)?;
         }
-        let zones = self.zones().await?;
-        if !zone.is_empty() && !zones.contains(zone) {
-            return Err(Error::bad_request(format!(
-                "The requested availability zone is not available: there is {}.",
-                zones.into_iter().collect::<Vec<_>>().join(", ")
-            )));
+        if !zone.is_empty() {
+            self.zone_check(zone).await?;
         }
-        if !host.is_empty() && !self.nodes().await?.iter().any(|node| node.host == host) {
+        if !host.is_empty() && self.fleet().await?.of_host(host).is_none() {
             return Err(Error::bad_request(format!("Compute host {host} could not be found.")));
         }
         Ok((zone.to_owned(), host.to_owned()))

@@ -85,14 +85,11 @@ impl Compute {
     }
 
     async fn destination_check(&self, server: &Server, to: &Destination) -> Result<()> {
-        if let Some(Some(zone)) = &to.zone
-            && !self.zones().await?.contains(zone)
-        {
-            return Err(Error::bad_request(format!("The requested availability zone is not available: {zone}")));
+        if let Some(Some(zone)) = &to.zone {
+            self.zone_check(zone).await?;
         }
         let Some(host) = &to.host else { return Ok(()) };
-        let node = self.nodes().await?.into_iter().find(|node| node.host == *host);
-        if node.is_none() {
+        if self.fleet().await?.of_host(host).is_none() {
             return Err(Error::bad_request(format!("Compute host {host} could not be found.")));
         }
         let zone = to.zone.clone().flatten().unwrap_or_else(|| server.asked_zone.clone());

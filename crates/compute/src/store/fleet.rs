@@ -70,6 +70,7 @@ fn by_host(rows: Vec<OnHost>) -> BTreeMap<String, i64> {
 
 /// How many servers something is being done to, by node.
 pub(crate) async fn busy_by_host(db: &Db) -> Result<BTreeMap<String, i64>> {
+    // The condition is that of the index, which holds only those.
     let rows = sql("SELECT host, COUNT(*) AS servers FROM servers
          WHERE deleted_at IS NULL AND task_state <> '' AND host <> '' GROUP BY host")
     .all(db)

@@ -136,7 +136,8 @@ impl Compute {
 
     /// Whether the agent of the node reports.
     pub(crate) async fn host_is_up(&self, host: &str) -> ::api::Result<bool> {
-        Ok(self.nodes().await?.iter().any(|node| node.host == host && self.node_is_up(node)))
+        let fleet = self.fleet().await?;
+        Ok(fleet.of_host(host).is_some_and(|known| self.known_is_up(&fleet, known)))
     }
 }
 

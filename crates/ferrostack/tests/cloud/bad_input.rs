@@ -90,7 +90,8 @@ const IDENTITY: Service = Service {
 };
 const PLACEMENT: Service = Service {
     prefix: "/placement",
-    sentence: |error| error["errors"][0]["detail"].as_str().filter(|_| error["errors"][0]["code"].is_string()),
+    // Codes came with a microversion; where none is understood there is none.
+    sentence: |error| error["errors"][0]["detail"].as_str().filter(|_| error["errors"][0]["title"].is_string()),
     rows: table::placement,
     cases: cases::placement,
 };

@@ -1,19 +1,32 @@
-use ::api::{Json, Microversion, Result};
+use std::collections::BTreeSet;
+
+use ::api::{Error, Json, Microversion, Result};
 use axum::extract::{Path, State};
 use identity::Caller;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{since, uuid_check};
+use super::{Since, uuid_check};
 use crate::Placement;
 
 /// Before 1.19 a plain list, from then on with the generation.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "the body must be a list of uuids before microversion 1.19; from then on an object with \
+                 aggregates and resource_provider_generation"
+)]
 pub(super) enum AggregatesBody {
     Plain(Vec<String>),
-    Checked { resource_provider_generation: i64, aggregates: Vec<String> },
+    Checked(Checked),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checked {
+    resource_provider_generation: i64,
+    aggregates: Vec<String>,
 }
 
 fn view(version: Microversion, (generation, aggregates): (i64, Vec<String>)) -> Json<Value> {
@@ -27,10 +40,9 @@ fn view(version: Microversion, (generation, aggregates): (i64, Vec<String>)) -> 
 pub(super) async fn aggregates_show(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<1>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
-    since(version, 1)?;
     caller.allow("placement:resource_providers:aggregates:list", &Target::new())?;
     Ok(view(version, placement.aggregates_of(&id).await?))
 }
@@ -38,25 +50,27 @@ pub(super) async fn aggregates_show(
 pub(super) async fn aggregates_replace(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<1>,
     Path(id): Path<String>,
     Json(body): Json<AggregatesBody>,
 ) -> Result<Json<Value>> {
-    since(version, 1)?;
     caller.allow("placement:resource_providers:aggregates:update", &Target::new())?;
     let checked = version >= Microversion(1, 19);
     let (generation, aggregates) = match body {
         AggregatesBody::Plain(aggregates) if !checked => (None, aggregates),
-        AggregatesBody::Checked { resource_provider_generation, aggregates } if checked => {
-            (Some(resource_provider_generation), aggregates)
-        }
+        AggregatesBody::Checked(body) if checked => (Some(body.resource_provider_generation), body.aggregates),
         _ => {
-            return Err(::api::Error::bad_request(
+            placement.provider_get(&id).await?;
+            return Err(Error::bad_request(
                 "Send a list of uuids before microversion 1.19; from then on an object with aggregates and \
                  resource_provider_generation.",
             ));
         }
     };
     aggregates.iter().try_for_each(|id| uuid_check(id))?;
-    Ok(view(version, placement.aggregates_set(&id, generation, &aggregates).await?))
+    if aggregates.iter().collect::<BTreeSet<_>>().len() < aggregates.len() {
+        return Err(Error::bad_request("An aggregate stands in the list twice; leave it out once."));
+    }
+    let (generation, _) = placement.aggregates_set(&id, generation, &aggregates).await?;
+    Ok(view(version, (generation, aggregates)))
 }

@@ -9,9 +9,12 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{since, uuid_check};
+use super::{Since, field_since, uuid_check, uuid_read};
 use crate::allocation::Generation;
-use crate::{Claim, Placement};
+use crate::{Allocations, Claim, Placement};
+
+/// Who owns what was allocated before microversion 1.8, which told no project and no user.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,80 +25,135 @@ pub(super) struct AllocationsBody {
     #[serde(default, deserialize_with = "nullable")]
     consumer_generation: Option<Option<i64>>,
     consumer_type: Option<String>,
-    #[serde(rename = "mappings")]
-    _mappings: Option<Value>,
+    /// Which provider meets which group, as the candidate said; nothing is done with it.
+    mappings: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// Before 1.12 a list, from then on a dictionary by provider.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "before microversion 1.12 it must be a list of objects with resource_provider (an object with uuid) \
+                 and resources; from then on an object of providers' uuids, each with an object with resources; \
+                 amounts are whole numbers"
+)]
 enum Held {
     List(Vec<Listed>),
     Dict(BTreeMap<String, Resources>),
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Listed {
     resource_provider: Provider,
     resources: BTreeMap<String, i64>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Provider {
     uuid: String,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Resources {
     resources: BTreeMap<String, i64>,
+    /// The provider's, as it is shown; nothing is done with it.
     #[serde(rename = "generation")]
     _generation: Option<i64>,
 }
 
-impl AllocationsBody {
-    /// What this is for a consumer.
-    pub(super) fn claim(self, consumer_id: &str, version: Microversion) -> Result<(Claim, Generation)> {
-        uuid_check(consumer_id)?;
-        let is_list = matches!(self.allocations, Held::List(_));
-        if is_list != (version < Microversion(1, 12)) {
+impl Held {
+    /// The amounts by provider and class, each at least one.
+    fn allocations(self, version: Microversion) -> Result<Allocations> {
+        if matches!(self, Self::List(_)) != (version < Microversion(1, 12)) {
             return Err(Error::bad_request(
                 "allocations must be a list before microversion 1.12, and an object by provider from then on.",
             ));
         }
-        let allocations: BTreeMap<String, BTreeMap<String, i64>> = match self.allocations {
-            Held::List(list) => list.into_iter().map(|one| (one.resource_provider.uuid, one.resources)).collect(),
-            Held::Dict(dict) => dict.into_iter().map(|(id, one)| (id, one.resources)).collect(),
-        };
+        let mut allocations = Allocations::new();
+        match self {
+            Self::List(list) => {
+                for Listed { resource_provider: Provider { uuid }, resources } in list {
+                    if let Some(_twice) = allocations.insert(uuid.clone(), resources) {
+                        return Err(Error::bad_request(format!(
+                            "The resource provider {uuid} is listed twice; list it once with all its resources."
+                        )));
+                    }
+                }
+            }
+            Self::Dict(dict) => allocations.extend(dict.into_iter().map(|(uuid, one)| (uuid, one.resources))),
+        }
+        allocations.keys().try_for_each(|id| uuid_check(id))?;
         if allocations.values().any(|classes| classes.is_empty() || classes.values().any(|amount| *amount < 1)) {
             return Err(Error::bad_request("Each provider must be asked for at least 1 of at least one class."));
         }
-        if version < Microversion(1, 28) && allocations.is_empty() {
-            return Err(Error::bad_request("allocations must not be empty; delete them instead."));
+        Ok(allocations)
+    }
+}
+
+impl AllocationsBody {
+    fn is_empty(&self) -> bool {
+        match &self.allocations {
+            Held::List(list) => list.is_empty(),
+            Held::Dict(dict) => dict.is_empty(),
         }
-        let owned = version >= Microversion(1, 8);
-        let owner = |field: &str, id: Option<String>| match id {
-            Some(id) => length(field, &id, 1, 255).map(|()| id),
-            None if owned => Err(Error::bad_request(format!("{field} is required."))),
-            None => Ok("00000000-0000-0000-0000-000000000000".to_owned()),
-        };
+    }
+
+    /// What this is for a consumer.
+    pub(super) fn claim(self, consumer_id: &str, version: Microversion) -> Result<(Claim, Generation)> {
+        let consumer_id = uuid_read(consumer_id)?;
+        self.fields_check(version)?;
         let generation = match self.consumer_generation {
             _ if version < Microversion(1, 28) => Generation::Any,
             None => return Err(Error::bad_request("consumer_generation is required; null for a new consumer.")),
             Some(None) => Generation::New,
             Some(Some(generation)) => Generation::Is(generation),
         };
-        let typed = version >= Microversion(1, 38);
-        if self.consumer_type.is_some() != typed {
-            return Err(Error::bad_request("consumer_type is required from microversion 1.38 on, unknown before."));
-        }
+        let owned = version >= Microversion(1, 8);
+        let owner = |field: &str, id: Option<String>| match id {
+            Some(id) => length(field, &id, 1, 255).map(|()| id),
+            None if owned => Err(Error::bad_request(format!("{field} is required."))),
+            None => Ok(NOBODY.to_owned()),
+        };
         let claim = Claim {
-            consumer_id: consumer_id.to_owned(),
+            consumer_id,
             project_id: owner("project_id", self.project_id)?,
             user_id: owner("user_id", self.user_id)?,
             consumer_type: self.consumer_type,
-            allocations,
+            allocations: self.allocations.allocations(version)?,
         };
         Ok((claim, generation))
+    }
+
+    /// Checks which fields the microversion has, and those of which only the form counts.
+    fn fields_check(&self, version: Microversion) -> Result<()> {
+        field_since(version, 8, "project_id", self.project_id.is_some())?;
+        field_since(version, 8, "user_id", self.user_id.is_some())?;
+        field_since(version, 28, "consumer_generation", self.consumer_generation.is_some())?;
+        field_since(version, 34, "mappings", self.mappings.is_some())?;
+        field_since(version, 38, "consumer_type", self.consumer_type.is_some())?;
+        match &self.consumer_type {
+            Some(consumer_type) => consumer_type_check(consumer_type)?,
+            None if version >= Microversion(1, 38) => return Err(Error::bad_request("consumer_type is required.")),
+            None => {}
+        }
+        let Some(mappings) = &self.mappings else { return Ok(()) };
+        if mappings.is_empty() || mappings.values().any(Vec::is_empty) {
+            return Err(Error::bad_request("mappings must name at least one provider for each of its groups."));
+        }
+        mappings.values().flatten().try_for_each(|id| uuid_check(id))
+    }
+}
+
+/// Types of consumers are named like resource classes.
+pub(super) fn consumer_type_check(name: &str) -> Result<()> {
+    length("consumer_type", name, 1, 255)?;
+    if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
+        Ok(())
+    } else {
+        Err(Error::bad_request(format!("consumer_type may have only A-Z, 0-9 and _, not \"{name}\".")))
     }
 }
 
@@ -140,6 +198,9 @@ pub(super) async fn allocations_replace(
     Json(body): Json<AllocationsBody>,
 ) -> Result<StatusCode> {
     caller.allow("placement:allocations:update", &Target::new())?;
+    if body.is_empty() && version < Microversion(1, 28) {
+        return Err(Error::bad_request("allocations must not be empty before microversion 1.28; delete them instead."));
+    }
     let claim = body.claim(&consumer_id, version)?;
     placement.allocations_write(&[claim]).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -148,21 +209,15 @@ pub(super) async fn allocations_replace(
 pub(super) async fn allocations_change(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<13>,
     Json(body): Json<BTreeMap<String, AllocationsBody>>,
 ) -> Result<StatusCode> {
-    since(version, 13)?;
     caller.allow("placement:allocations:manage", &Target::new())?;
-    // Emptying a consumer was always allowed here.
-    let claims: Vec<(Claim, Generation)> = body
-        .into_iter()
-        .map(|(id, body)| match &body.allocations {
-            Held::Dict(held) if held.is_empty() && version < Microversion(1, 28) => {
-                Ok((Claim { consumer_id: id, ..Claim::default() }, Generation::Any))
-            }
-            _ => body.claim(&id, version),
-        })
-        .collect::<Result<_>>()?;
+    if body.is_empty() {
+        return Err(Error::bad_request("The body must have at least one consumer."));
+    }
+    let claims: Vec<(Claim, Generation)> =
+        body.into_iter().map(|(id, body)| body.claim(&id, version)).collect::<Result<_>>()?;
     placement.allocations_write(&claims).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -183,15 +238,19 @@ pub(super) async fn allocations_delete(
 pub(super) async fn provider_allocations(
     State(placement): State<Placement>,
     caller: Caller,
+    version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("placement:resource_providers:allocations:list", &Target::new())?;
     let generation = placement.provider_get(&id).await?.generation;
-    let held: Map<String, Value> = placement
-        .provider_allocations(&id)
-        .await?
-        .into_iter()
-        .map(|(consumer, resources)| (consumer, json!({"resources": resources})))
-        .collect();
+    let with_generations = version >= Microversion(1, 28);
+    let mut held: Map<String, Value> = Map::new();
+    for row in placement.provider_allocations(&id).await? {
+        let consumer = held.entry(row.consumer_id).or_insert_with(|| json!({"resources": {}}));
+        consumer["resources"][row.class] = json!(row.used);
+        if with_generations {
+            consumer["consumer_generation"] = json!(row.generation);
+        }
+    }
     Ok(Json(json!({"resource_provider_generation": generation, "allocations": held})))
 }

@@ -1,16 +1,18 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ::api::{Json, Microversion, Query, Result};
+use ::api::{Error, Microversion, Query, Result};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use http::header;
 use identity::Caller;
 use policy::Target;
 use serde::{Serialize, Serializer};
 
-use super::{demand, since};
+use super::{Since, demand};
+use crate::Placement;
 use crate::fleet::{Fleet, Stock, Summary};
-use crate::{Candidate, CandidateRequest, Placement, candidate};
+use crate::search::{Found, Outcome, Part};
 
 const KNOWN: [(&str, u16); 8] = [
     ("resources", 10),
@@ -26,63 +28,92 @@ const KNOWN: [(&str, u16); 8] = [
 pub(super) async fn candidate_list(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<10>,
     query: Query,
 ) -> Result<Response> {
-    since(version, 10)?;
     caller.allow("placement:allocation_candidates:list", &Target::new())?;
     demand::known(&query, version, &KNOWN, true)?;
     let request = demand::request(&query, version)?;
     placement.demand_check(&request).await?;
-    let fleet = placement.fleet().await?;
-    let found = candidate::search(&fleet, &request);
-    let providers = involved(&fleet, &found, &request);
-    let classes = request.groups.values().flat_map(|group| group.resources.keys()).map(String::as_str).collect();
-    let view = |provider| SummaryView { provider, version, classes: &classes };
-    Ok(Json(Answer {
-        allocation_requests: found.iter().map(|candidate| RequestView { candidate, version }).collect(),
-        provider_summaries: providers.iter().map(|(id, provider)| (*id, view(provider))).collect(),
-    })
-    .into_response())
+    let answer = move |fleet: &Fleet, outcome: &Outcome<'_>| serde_json::to_vec(&Answer::new(fleet, outcome, version));
+    let body = placement.search(request, answer).await?.map_err(Error::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The providers that the candidates take from, and all others of their trees.
-fn involved<'a>(
-    fleet: &'a Fleet,
-    found: &[Candidate],
-    request: &CandidateRequest,
-) -> BTreeMap<&'a str, &'a Arc<Summary>> {
-    let used: BTreeSet<&str> =
-        found.iter().flat_map(|candidate| candidate.allocations.keys()).map(String::as_str).collect();
-    let roots: BTreeSet<&str> = used.iter().filter_map(|id| fleet.root_of(id)).collect();
-    let trees = roots.into_iter().flat_map(|root| fleet.tree(root));
-    trees
-        .filter(|provider| !request.flat || used.contains(provider.provider.id.as_str()))
-        .map(|provider| (provider.provider.id.as_str(), provider))
-        .collect()
+/// A JSON object with its fields in this order.
+struct Object<'a, T>(Vec<(&'a str, T)>);
+
+impl<T: Serialize> Serialize for Object<'_, T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<'a, T> Object<'a, T> {
+    /// The field of that name; a new one if there is none.
+    fn field(&mut self, name: &'a str, new: impl FnOnce() -> T) -> Option<&mut T> {
+        let place = self.0.iter().position(|(other, _)| *other == name).unwrap_or(self.0.len());
+        if place == self.0.len() {
+            self.0.push((name, new()));
+        }
+        self.0.get_mut(place).map(|(_, value)| value)
+    }
 }
 
 #[derive(Serialize)]
 struct Answer<'a> {
     allocation_requests: Vec<RequestView<'a>>,
-    provider_summaries: BTreeMap<&'a str, SummaryView<'a>>,
+    provider_summaries: Object<'a, SummaryView<'a>>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(fleet: &'a Fleet, outcome: &'a Outcome<'a>, version: Microversion) -> Self {
+        let Outcome { parts, found, .. } = outcome;
+        let classes: BTreeSet<&str> = parts.iter().flat_map(|part| &part.resources).map(|(class, _)| *class).collect();
+        let told = |class: &str| version >= Microversion(1, 27) || classes.contains(class);
+        let view = |provider: &'a Summary| (provider.provider.id.as_str(), SummaryView::new(provider, version, told));
+        Self {
+            allocation_requests: found.iter().map(|one| RequestView::new(parts, one, version)).collect(),
+            provider_summaries: Object(involved(fleet, found, version).into_iter().map(view).collect()),
+        }
+    }
+}
+
+/// The providers that the candidates take from; since trees are known (1.29), with all others of their trees.
+fn involved<'a>(fleet: &'a Fleet, found: &[Found<'a>], version: Microversion) -> Vec<&'a Summary> {
+    let mut givers: Vec<&Summary> = found.iter().flat_map(|one| one.givers.iter().copied()).collect();
+    if version < Microversion(1, 29) {
+        givers.sort_unstable_by_key(|one| &one.provider.id);
+        givers.dedup_by_key(|one| &one.provider.id);
+        return givers;
+    }
+    givers.dedup_by_key(|one| &one.provider.root_id);
+    givers.sort_unstable_by_key(|one| &one.provider.root_id);
+    givers.dedup_by_key(|one| &one.provider.root_id);
+    givers.into_iter().flat_map(|one| fleet.tree(&one.provider.root_id)).map(Arc::as_ref).collect()
 }
 
 /// What a client sends back to allocate a candidate.
+#[derive(Serialize)]
 struct RequestView<'a> {
-    candidate: &'a Candidate,
-    version: Microversion,
+    allocations: Allocated<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mappings: Option<Object<'a, BTreeSet<&'a str>>>,
 }
 
+/// Before 1.12 a list, from then on a dictionary by provider.
 #[derive(Serialize)]
-struct ListedRequest<'a> {
-    allocations: Vec<Listed<'a>>,
+#[serde(untagged)]
+enum Allocated<'a> {
+    List(Vec<Listed<'a>>),
+    Dict(Object<'a, Resources<'a>>),
 }
 
 #[derive(Serialize)]
 struct Listed<'a> {
     resource_provider: Named<'a>,
-    resources: &'a BTreeMap<String, i64>,
+    #[serde(flatten)]
+    resources: Resources<'a>,
 }
 
 #[derive(Serialize)]
@@ -91,75 +122,57 @@ struct Named<'a> {
 }
 
 #[derive(Serialize)]
-struct MappedRequest<'a> {
-    allocations: BTreeMap<&'a str, Resources<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mappings: Option<&'a BTreeMap<String, BTreeSet<String>>>,
-}
-
-#[derive(Serialize)]
 struct Resources<'a> {
-    resources: &'a BTreeMap<String, i64>,
+    resources: Object<'a, i64>,
 }
 
-impl Serialize for RequestView<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let Candidate { allocations, mappings, .. } = self.candidate;
-        if self.version < Microversion(1, 12) {
-            let listed = allocations
-                .iter()
-                .map(|(uuid, resources)| Listed { resource_provider: Named { uuid }, resources })
-                .collect();
-            return ListedRequest { allocations: listed }.serialize(to);
+impl<'a> RequestView<'a> {
+    fn new(parts: &'a [Part<'a>], found: &Found<'a>, version: Microversion) -> Self {
+        let mut taken: Object<Resources> = Object(Vec::with_capacity(found.givers.len()));
+        let mut mappings: Object<BTreeSet<&str>> = Object(Vec::with_capacity(found.givers.len()));
+        for (part, giver) in parts.iter().zip(&found.givers) {
+            let id = giver.provider.id.as_str();
+            mappings.field(part.group, BTreeSet::new).map(|ids| ids.insert(id));
+            for (class, amount) in &part.resources {
+                let given = taken.field(id, || Resources { resources: Object(Vec::new()) });
+                if let Some(sum) = given.and_then(|given| given.resources.field(class, || 0)) {
+                    *sum += amount;
+                }
+            }
         }
-        MappedRequest {
-            allocations: allocations.iter().map(|(id, resources)| (id.as_str(), Resources { resources })).collect(),
-            mappings: (self.version >= Microversion(1, 34)).then_some(mappings),
-        }
-        .serialize(to)
+        let listed = |(uuid, resources)| Listed { resource_provider: Named { uuid }, resources };
+        let allocations = if version < Microversion(1, 12) {
+            Allocated::List(taken.0.into_iter().map(listed).collect())
+        } else {
+            Allocated::Dict(taken)
+        };
+        Self { allocations, mappings: (version >= Microversion(1, 34)).then_some(mappings) }
     }
 }
 
 /// A provider as a candidate's answer describes it.
-struct SummaryView<'a> {
-    provider: &'a Summary,
-    version: Microversion,
-    /// The classes that were asked for; before 1.27 only they are told.
-    classes: &'a BTreeSet<&'a str>,
-}
-
 #[derive(Serialize)]
-struct Described<'a> {
-    resources: BTreeMap<&'a str, &'a Stock>,
+struct SummaryView<'a> {
+    resources: Object<'a, &'a Stock>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traits: Option<&'a BTreeSet<String>>,
-    #[serde(flatten)]
-    place: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_provider_uuid: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_provider_uuid: Option<&'a str>,
 }
 
-#[derive(Serialize)]
-struct Place<'a> {
-    parent_provider_uuid: Option<&'a str>,
-    root_provider_uuid: &'a str,
-}
-
-impl Serialize for SummaryView<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (provider, version) = (self.provider, self.version);
-        let told = |class: &str| version >= Microversion(1, 27) || self.classes.contains(class);
-        Described {
-            resources: provider
-                .resources
-                .iter()
-                .filter(|(class, _)| told(class))
-                .map(|(class, stock)| (class.as_str(), stock))
-                .collect(),
-            traits: (version >= Microversion(1, 17)).then_some(&provider.traits),
-            place: (version >= Microversion(1, 29)).then(|| Place {
-                parent_provider_uuid: provider.provider.parent_id.as_deref(),
-                root_provider_uuid: &provider.provider.root_id,
-            }),
+impl<'a> SummaryView<'a> {
+    /// With the classes that are told: before 1.27 only those that were asked for.
+    fn new(provider: &'a Summary, version: Microversion, told: impl Fn(&str) -> bool) -> Self {
+        let Summary { provider: place, resources, traits, .. } = provider;
+        let resources = resources.iter().filter(|(class, _)| told(class));
+        let has_trees = version >= Microversion(1, 29);
+        Self {
+            resources: Object(resources.map(|(class, stock)| (class.as_str(), stock)).collect()),
+            traits: (version >= Microversion(1, 17)).then_some(traits),
+            parent_provider_uuid: has_trees.then_some(place.parent_id.as_deref()),
+            root_provider_uuid: has_trees.then_some(&place.root_id),
         }
-        .serialize(to)
     }
 }

@@ -1,5 +1,5 @@
 use ::api::{Error, Json, Links, Microversion, Result};
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use identity::Caller;
@@ -7,7 +7,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PREFIX, since};
+use super::{PREFIX, Since};
 use crate::Placement;
 use crate::store::names::Kind;
 
@@ -21,12 +21,7 @@ fn view(name: &str) -> Value {
     json!({"name": name, "links": [{"rel": "self", "href": format!("{PREFIX}/resource_classes/{name}")}]})
 }
 
-pub(super) async fn class_list(
-    State(placement): State<Placement>,
-    caller: Caller,
-    version: Microversion,
-) -> Result<Json<Value>> {
-    since(version, 2)?;
+pub(super) async fn class_list(State(placement): State<Placement>, caller: Caller, _: Since<2>) -> Result<Json<Value>> {
     caller.allow("placement:resource_classes:list", &Target::new())?;
     let classes: Vec<Value> = placement.class_list().await?.iter().map(|name| view(name)).collect();
     Ok(Json(json!({"resource_classes": classes})))
@@ -35,11 +30,10 @@ pub(super) async fn class_list(
 pub(super) async fn class_create(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<2>,
     links: Links,
     Json(body): Json<ClassBody>,
 ) -> Result<Response> {
-    since(version, 2)?;
     caller.allow("placement:resource_classes:create", &Target::new())?;
     if !placement.name_ensure(Kind::Class, &body.name).await? {
         return Err(Error::conflict(format!("Conflicting resource class already exists: {}", body.name)));
@@ -51,10 +45,9 @@ pub(super) async fn class_create(
 pub(super) async fn class_show(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<2>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>> {
-    since(version, 2)?;
     caller.allow("placement:resource_classes:show", &Target::new())?;
     if placement.name_exists(Kind::Class, &name).await? {
         Ok(Json(view(&name)))
@@ -63,17 +56,20 @@ pub(super) async fn class_show(
     }
 }
 
+/// Before 1.7 this renames a class; from then on it makes sure that there is one.
 pub(super) async fn class_update(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<2>,
     links: Links,
     Path(name): Path<String>,
+    request: Request,
 ) -> Result<Response> {
-    since(version, 2)?;
     caller.allow("placement:resource_classes:update", &Target::new())?;
     if version < Microversion(1, 7) {
-        return Err(Error::bad_request("Renaming a resource class is not served; use microversion 1.7 or newer."));
+        let Json(ClassBody { name: new_name }) = Json::from_request(request, &placement).await?;
+        placement.class_rename(&name, &new_name).await?;
+        return Ok(Json(view(&new_name)).into_response());
     }
     let new = placement.name_ensure(Kind::Class, &name).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
@@ -83,10 +79,9 @@ pub(super) async fn class_update(
 pub(super) async fn class_delete(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<2>,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    since(version, 2)?;
     caller.allow("placement:resource_classes:delete", &Target::new())?;
     placement.name_delete(Kind::Class, &name).await?;
     Ok(StatusCode::NO_CONTENT)

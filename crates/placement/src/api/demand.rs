@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use ::api::{Error, Microversion, Query, Result};
 
 use super::uuid_check;
-use crate::error::bad_query;
 use crate::{CandidateRequest, Group};
 
 /// What may be asked of each group.
@@ -25,9 +24,9 @@ pub(super) fn known(query: &Query, version: Microversion, known: &[(&str, u16)],
         match known.iter().find(|(other, _)| *other == plain) {
             Some((_, minor)) if version >= Microversion(1, *minor) => {}
             Some((_, minor)) => {
-                return Err(bad_query(format!("The parameter {name} needs microversion 1.{minor} or newer.")));
+                return Err(Error::bad_request(format!("The parameter {name} needs microversion 1.{minor} or newer.")));
             }
-            None => return Err(bad_query(format!("Invalid query string parameter: {name} is not known."))),
+            None => return Err(Error::bad_request(format!("Invalid query string parameter: {name} is not known."))),
         }
     }
     Ok(())
@@ -46,7 +45,7 @@ fn suffix_check(name: &str, suffix: &str, version: Microversion) -> Result<()> {
     if (is_number && version >= Microversion(1, 25)) || (is_name && version >= Microversion(1, 33)) {
         return Ok(());
     }
-    Err(bad_query(format!(
+    Err(Error::bad_request(format!(
         "Invalid query string parameter: {name}. A group is a number from microversion 1.25 on, and up to 64 letters, \
          digits, _ and - from 1.33 on."
     )))
@@ -64,12 +63,11 @@ pub(super) fn request(query: &Query, version: Microversion) -> Result<CandidateR
     request.isolate = match query.get("group_policy") {
         Some("isolate") => true,
         Some("none") => false,
-        Some(_) => return Err(bad_query("group_policy must be none or isolate.".to_owned())),
+        Some(_) => return Err(Error::bad_request("group_policy must be none or isolate.")),
         None if request.groups.keys().filter(|name| !name.is_empty()).count() > 1 => {
-            return Err(bad_query(
+            return Err(Error::bad_request(
                 "The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter; \
-                 give none or isolate."
-                    .to_owned(),
+                 give none or isolate.",
             ));
         }
         None => false,
@@ -78,9 +76,7 @@ pub(super) fn request(query: &Query, version: Microversion) -> Result<CandidateR
     for value in query.all("same_subtree") {
         let names: BTreeSet<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
         if names.contains("") {
-            return Err(bad_query(
-                "same_subtree must name groups; the unnamed group cannot be one of them.".to_owned(),
-            ));
+            return Err(bad_value("same_subtree must name groups; the unnamed group cannot be one of them."));
         }
         request.same_subtree.push(names);
     }
@@ -89,9 +85,12 @@ pub(super) fn request(query: &Query, version: Microversion) -> Result<CandidateR
 }
 
 fn limit(query: &Query) -> Result<Option<usize>> {
-    let wrong = || bad_query("limit must be a whole number of at least 1.".to_owned());
-    let number = |text: &str| text.parse().ok().filter(|limit| *limit > 0).ok_or_else(wrong);
-    query.get("limit").map(number).transpose()
+    let Some(text) = query.get("limit") else { return Ok(None) };
+    if text.is_empty() || text.starts_with('0') || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::bad_request(format!("limit must be a whole number of at least 1, not \"{text}\".")));
+    }
+    // What is too large to be counted is no limit.
+    Ok(Some(text.parse().unwrap_or(usize::MAX)))
 }
 
 fn roots(query: &Query, request: &mut CandidateRequest) -> Result<()> {
@@ -100,19 +99,16 @@ fn roots(query: &Query, request: &mut CandidateRequest) -> Result<()> {
         return if values.is_empty() {
             Ok(())
         } else {
-            Err(bad_query("Query parameter 'root_required' may be specified only once.".to_owned())
+            Err(Error::bad_request("Query parameter 'root_required' may be specified only once.")
                 .with_code("placement.query.duplicate_key"))
         };
     };
-    for name in value.split(',').map(str::trim) {
-        match name.strip_prefix('!') {
-            Some(name) => request.root_forbidden.insert(name.to_owned()),
-            None => request.root_required.insert(name.to_owned()),
-        };
+    for (name, is_forbidden) in names_read("root_required", value, true)? {
+        if is_forbidden { &mut request.root_forbidden } else { &mut request.root_required }.insert(name.to_owned());
     }
     match request.root_required.intersection(&request.root_forbidden).next() {
         None => Ok(()),
-        Some(both) => Err(bad_query(format!(
+        Some(both) => Err(bad_value(format!(
             "Conflicting required and forbidden traits found in root_required: {both}; drop one of them."
         ))),
     }
@@ -120,28 +116,29 @@ fn roots(query: &Query, request: &mut CandidateRequest) -> Result<()> {
 
 /// Which groups may be without resources: none, but from 1.36 on those that a subtree names.
 fn groups_check(request: &CandidateRequest, version: Microversion) -> Result<()> {
+    let with_subtrees = version >= Microversion(1, 36);
     let empty: Vec<&String> =
         request.groups.iter().filter(|(_, group)| group.resources.is_empty()).map(|(name, _)| name).collect();
     if empty.len() == request.groups.len() {
-        return Err(Error::bad_request(
+        let missing = Error::bad_request(
             "There must be at least one resources or resources[$S] parameter, such as resources=VCPU:1,MEMORY_MB:512.",
-        )
-        .with_code("placement.query.missing_value"));
+        );
+        return Err(if with_subtrees { missing.with_code("placement.query.missing_value") } else { missing });
     }
     let subtrees = || request.same_subtree.iter().flatten();
     if let Some(name) = empty.iter().find(|name| !subtrees().any(|other| other == **name)) {
-        return Err(if version < Microversion(1, 36) {
-            bad_query(format!("All request groups must specify resources; the group \"{name}\" does not."))
-        } else {
-            bad_query(format!(
+        return Err(if with_subtrees {
+            bad_value(format!(
                 "Resourceless suffixed group request should be specified in `same_subtree` query param: bad group(s) - \
                  {name}."
             ))
+        } else {
+            Error::bad_request(format!("All request groups must specify resources; the group \"{name}\" does not."))
         });
     }
     match subtrees().find(|name| !request.groups.contains_key(*name)) {
         None => Ok(()),
-        Some(name) => Err(bad_query(format!(
+        Some(name) => Err(bad_value(format!(
             "Real suffixes should be specified in `same_subtree`: {name} is the name of no group of this request."
         ))),
     }
@@ -164,13 +161,13 @@ pub(super) fn group(query: &Query, version: Microversion, suffix: &str) -> Resul
 fn resources_read(resources: &str, group: &mut Group) -> Result<()> {
     for pair in resources.split(',') {
         let parsed = pair.split_once(':').and_then(|(class, n)| Some((class.trim(), n.trim().parse::<i64>().ok()?)));
-        let Some((class, amount)) = parsed.filter(|(class, n)| !class.is_empty() && (1..1 << 31).contains(n)) else {
-            return Err(bad_query(format!(
+        let Some((class, amount)) = parsed.filter(|(class, amount)| !class.is_empty() && *amount >= 1) else {
+            return Err(Error::bad_request(format!(
                 "Badly formed resources parameter: \"{pair}\" must be CLASS:AMOUNT with an amount of at least 1."
             )));
         };
         if group.resources.insert(class.to_owned(), amount).is_some() {
-            return Err(bad_query(format!("The class {class} is asked for twice; add the amounts up.")));
+            return Err(Error::bad_request(format!("The class {class} is asked for twice; add the amounts up.")));
         }
     }
     Ok(())
@@ -178,30 +175,32 @@ fn resources_read(resources: &str, group: &mut Group) -> Result<()> {
 
 fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mut Group) -> Result<()> {
     let any_allowed = version >= Microversion(1, 39);
-    let values: Vec<&str> = query.all(parameter).collect();
-    if values.len() > 1 && !any_allowed {
-        return Err(bad_query(format!(
-            "{parameter} may be given once before microversion 1.39; join traits by commas."
-        )));
+    let mut values: Vec<&str> = query.all(parameter).collect();
+    if !any_allowed {
+        // The last one counts, as clients know it.
+        values.drain(..values.len().saturating_sub(1));
     }
     for value in values {
-        if let Some(names) = value.strip_prefix("in:").filter(|_| any_allowed) {
-            if names.split(',').any(|name| name.is_empty() || name.starts_with('!')) {
-                return Err(bad_query(format!("\"in:{names}\" must be a list of traits, none of them forbidden.")));
+        if let Some(names) = value.strip_prefix("in:") {
+            if !any_allowed {
+                return Err(Error::bad_request(format!(
+                    "Invalid query string parameters: the form \"{value}\" needs microversion 1.39 or newer."
+                )));
             }
-            group.required.push(names.split(',').map(str::to_owned).collect());
+            let names: BTreeSet<String> = names.split(',').map(|name| name.trim().to_owned()).collect();
+            if names.iter().any(|name| name.is_empty() || name.starts_with('!')) {
+                return Err(Error::bad_request(format!(
+                    "\"{value}\" must be a list of traits, none of them forbidden."
+                )));
+            }
+            group.required.push(names);
             continue;
         }
-        for name in value.split(',').map(str::trim) {
-            match name.strip_prefix('!').filter(|_| version >= Microversion(1, 22)) {
-                Some(forbidden) => drop(group.forbidden.insert(forbidden.to_owned())),
-                None if name.is_empty() || name.starts_with('!') => {
-                    return Err(bad_query(format!(
-                        "Invalid query string parameters: \"{value}\" must be a list of traits (forbidden ones, \
-                         with ! before them, from microversion 1.22 on)."
-                    )));
-                }
-                None => group.required.push(BTreeSet::from([name.to_owned()])),
+        for (name, is_forbidden) in names_read(parameter, value, version >= Microversion(1, 22))? {
+            if is_forbidden {
+                group.forbidden.insert(name.to_owned());
+            } else {
+                group.required.push(BTreeSet::from([name.to_owned()]));
             }
         }
     }
@@ -209,7 +208,7 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
         None => Ok(()),
         Some(both) => {
             let names: Vec<&str> = both.iter().map(String::as_str).collect();
-            Err(bad_query(format!(
+            Err(Error::bad_request(format!(
                 "Conflicting required and forbidden traits found in the following traits keys: {parameter}: ({}); \
                  drop one of them.",
                 names.join(", ")
@@ -218,10 +217,25 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
     }
 }
 
+/// The traits of a list, and whether each is a forbidden one, with `!` before it.
+fn names_read<'v>(parameter: &str, value: &'v str, may_forbid: bool) -> Result<Vec<(&'v str, bool)>> {
+    let split = |name: &'v str| (name.trim_start_matches('!'), name.starts_with('!'));
+    let names: Vec<(&str, bool)> = value.split(',').map(|name| split(name.trim())).collect();
+    if names.iter().any(|(name, is_forbidden)| name.is_empty() || (*is_forbidden && !may_forbid)) {
+        return Err(Error::bad_request(format!(
+            "Invalid query string parameters: \"{parameter}={value}\" must be a list of traits (forbidden ones, with ! \
+             before them, from microversion 1.22 on)."
+        )));
+    }
+    Ok(names)
+}
+
 fn aggregates_read(query: &Query, version: Microversion, parameter: &str, group: &mut Group) -> Result<()> {
     let values: Vec<&str> = query.all(parameter).collect();
     if values.len() > 1 && version < Microversion(1, 24) {
-        return Err(bad_query(format!("{parameter} may be given several times only from microversion 1.24 on.")));
+        return Err(Error::bad_request(format!(
+            "{parameter} may be given several times only from microversion 1.24 on."
+        )));
     }
     for value in values {
         let (forbidden, rest) = match value.strip_prefix('!').filter(|_| version >= Microversion(1, 32)) {
@@ -233,7 +247,7 @@ fn aggregates_read(query: &Query, version: Microversion, parameter: &str, group:
             None => BTreeSet::from([rest.to_owned()]),
         };
         if ids.iter().any(|id| !::api::fields::is_uuid(id)) {
-            return Err(bad_query(format!("{parameter} must be a uuid or in:uuid,uuid, not \"{value}\".")));
+            return Err(Error::bad_request(format!("{parameter} must be a uuid or in:uuid,uuid, not \"{value}\".")));
         }
         if forbidden {
             group.forbidden_aggregates.extend(ids);
@@ -242,6 +256,11 @@ fn aggregates_read(query: &Query, version: Microversion, parameter: &str, group:
         }
     }
     Ok(())
+}
+
+/// 400 for what has the right form and makes no sense.
+fn bad_value(message: impl Into<String>) -> Error {
+    Error::bad_request(message).with_code("placement.query.bad_value")
 }
 
 #[cfg(test)]
@@ -271,7 +290,8 @@ mod tests {
         assert_eq!(group.required, [names(&["A"]), names(&["C", "D"])]);
         assert_eq!(group.forbidden, names(&["B"]));
         assert!(parsed("required=A,!B", 21).is_err());
-        assert!(parsed("required=A&required=B", 38).is_err());
+        assert_eq!(parsed("required=A&required=B", 38).unwrap().required, [names(&["B"])]);
+        assert!(parsed("required=in:A,B", 38).is_err());
         assert!(parsed("required=A,!A", 39).is_err());
         assert!(parsed("required=in:A,!B", 39).is_err());
         assert!(parsed("required=in:A,B&required=!A,!B", 39).is_err());
@@ -305,7 +325,7 @@ mod tests {
         assert!(request("resources_X=VCPU:1&same_subtree=_X,", 36).is_err());
         assert!(request("resources=VCPU:1&root_required=A,!A", 36).is_err());
         assert!(request("resources=VCPU:1&root_required=A&root_required=B", 36).is_err());
-        for wrong in ["0", "-1", "x", ""] {
+        for wrong in ["0", "-1", "x", "", "%2B1", "01"] {
             assert!(request(&format!("resources=VCPU:1&limit={wrong}"), 36).is_err(), "{wrong}");
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use ::api::{Error, Json, Links, Microversion, Result};
+use ::api::{Error, Json, Kind, Links, Microversion, Result};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
@@ -9,8 +9,7 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::since;
-use crate::inventory::Inventories;
+use crate::inventory::{self, Inventories};
 use crate::reshape::Shape;
 use crate::{Inventory, Placement};
 
@@ -18,56 +17,72 @@ use crate::{Inventory, Placement};
 #[serde(deny_unknown_fields)]
 pub(super) struct InventoriesBody {
     resource_provider_generation: i64,
-    inventories: BTreeMap<String, Inventory>,
+    inventories: BTreeMap<String, InventoryBody>,
 }
 
 impl InventoriesBody {
     /// What this is for a provider that is to be reshaped.
     pub(super) fn shape(self, provider_id: String, version: Microversion) -> Result<Shape> {
-        self.check(version)?;
-        Ok(Shape { provider_id, generation: self.resource_provider_generation, inventories: self.inventories })
+        let generation = self.resource_provider_generation;
+        Ok(Shape { provider_id, generation, inventories: self.inventories(version)? })
     }
 
-    fn check(&self, version: Microversion) -> Result<()> {
-        self.inventories.iter().try_for_each(|(class, inventory)| inventory.check(class, may_reserve_all(version)))
+    fn inventories(self, version: Microversion) -> Result<BTreeMap<String, Inventory>> {
+        self.inventories
+            .into_iter()
+            .map(|(class, body)| {
+                body.class_refused()?;
+                let inventory = body.inventory(&class, version)?;
+                Ok((class, inventory))
+            })
+            .collect()
     }
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct InventoryBody {
     resource_provider_generation: Option<i64>,
     resource_class: Option<String>,
-    #[serde(flatten)]
-    inventory: Amounts,
-}
-
-/// An inventory beside other fields, where unknown ones cannot be told.
-#[derive(Deserialize)]
-struct Amounts {
     total: i64,
-    reserved: Option<i64>,
-    min_unit: Option<i64>,
-    max_unit: Option<i64>,
-    step_size: Option<i64>,
-    allocation_ratio: Option<f64>,
+    #[serde(default)]
+    reserved: i64,
+    #[serde(default = "one")]
+    min_unit: i64,
+    #[serde(default = "most")]
+    max_unit: i64,
+    #[serde(default = "one")]
+    step_size: i64,
+    #[serde(default = "ratio")]
+    allocation_ratio: f64,
 }
 
-impl Amounts {
-    fn inventory(&self) -> Inventory {
-        let usual = Inventory::of(self.total);
-        Inventory {
-            total: self.total,
-            reserved: self.reserved.unwrap_or(usual.reserved),
-            min_unit: self.min_unit.unwrap_or(usual.min_unit),
-            max_unit: self.max_unit.unwrap_or(usual.max_unit),
-            step_size: self.step_size.unwrap_or(usual.step_size),
-            allocation_ratio: self.allocation_ratio.unwrap_or(usual.allocation_ratio),
+fn one() -> i64 {
+    1
+}
+
+fn most() -> i64 {
+    inventory::MOST
+}
+
+fn ratio() -> f64 {
+    1.0
+}
+
+impl InventoryBody {
+    fn class_refused(&self) -> Result<()> {
+        match &self.resource_class {
+            None => Ok(()),
+            Some(_) => Err(Error::bad_request("resource_class is given by the address here; leave it out.")),
         }
     }
-}
 
-fn may_reserve_all(version: Microversion) -> bool {
-    version >= Microversion(1, 26)
+    fn inventory(&self, class: &str, version: Microversion) -> Result<Inventory> {
+        let Self { total, reserved, min_unit, max_unit, step_size, allocation_ratio, .. } = *self;
+        let inventory = Inventory { total, reserved, min_unit, max_unit, step_size, allocation_ratio };
+        inventory.check(class, version >= Microversion(1, 26))?;
+        Ok(inventory)
+    }
 }
 
 fn view(inventories: &Inventories) -> Value {
@@ -97,9 +112,9 @@ pub(super) async fn inventories_replace(
     Json(body): Json<InventoriesBody>,
 ) -> Result<Json<Value>> {
     caller.allow("placement:resource_providers:inventories:update", &Target::new())?;
-    body.check(version)?;
     let generation = Some(body.resource_provider_generation);
-    Ok(Json(view(&placement.inventories_replace(&id, generation, &body.inventories).await?)))
+    let inventories = body.inventories(version)?;
+    Ok(Json(view(&placement.inventories_replace(&id, generation, &inventories).await?)))
 }
 
 pub(super) async fn inventories_delete(
@@ -108,7 +123,12 @@ pub(super) async fn inventories_delete(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    since(version, 5)?;
+    if version < Microversion(1, 5) {
+        return Err(Error::new(
+            Kind::MethodNotAllowed,
+            "Deleting all inventories at once needs microversion 1.5 or newer.",
+        ));
+    }
     caller.allow("placement:resource_providers:inventories:delete", &Target::new())?;
     placement.inventories_replace(&id, None, &BTreeMap::new()).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -123,10 +143,9 @@ pub(super) async fn inventory_create(
     Json(body): Json<InventoryBody>,
 ) -> Result<Response> {
     caller.allow("placement:resource_providers:inventories:create", &Target::new())?;
-    let Some(class) = body.resource_class else { return Err(Error::bad_request("resource_class is required.")) };
-    let inventory = body.inventory.inventory();
-    inventory.check(&class, may_reserve_all(version))?;
-    let generation = placement.inventory_put(&id, body.resource_provider_generation, &class, &inventory, true).await?;
+    let Some(class) = &body.resource_class else { return Err(Error::bad_request("resource_class is required.")) };
+    let inventory = body.inventory(class, version)?;
+    let generation = placement.inventory_put(&id, body.resource_provider_generation, class, &inventory, true).await?;
     let location = links.to(&format!("/resource_providers/{id}/inventories/{class}"));
     let view = Json(single_view(generation, &inventory)?);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], view).into_response())
@@ -157,8 +176,8 @@ pub(super) async fn inventory_update(
     let Some(generation) = body.resource_provider_generation else {
         return Err(Error::bad_request("resource_provider_generation is required."));
     };
-    let inventory = body.inventory.inventory();
-    inventory.check(&class, may_reserve_all(version))?;
+    body.class_refused()?;
+    let inventory = body.inventory(&class, version)?;
     let generation = placement.inventory_put(&id, Some(generation), &class, &inventory, false).await?;
     Ok(Json(single_view(generation, &inventory)?))
 }

@@ -5,6 +5,7 @@ mod allocations;
 mod candidates;
 mod classes;
 mod demand;
+mod headers;
 mod inventories;
 mod providers;
 mod reshaper;
@@ -14,13 +15,11 @@ mod usages;
 use ::api::microversion::Negotiation;
 use ::api::{Error, Json, Microversion, Result, Service, Style};
 use axum::Router;
-use axum::extract::{FromRef, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use http::{HeaderValue, Method, header};
+use http::request::Parts;
 use identity::Identity;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::Placement;
@@ -80,7 +79,8 @@ pub(crate) fn router(placement: Placement) -> Router {
         .route("/allocation_candidates", get(candidates::candidate_list))
         .route("/reshaper", post(reshaper::reshape))
         .route("/usages", get(usages::project_usages))
-        .layer(from_fn_with_state(placement.clone(), freshness))
+        .route_layer(from_fn(headers::negotiation))
+        .layer(from_fn_with_state(placement.clone(), headers::freshness))
         .with_state(placement);
     let negotiation = Negotiation { service: "placement", legacy_header: None, min: OLDEST, max: NEWEST };
     Service { kind: "placement", prefix: PREFIX, style: Style::Placement, negotiation: Some(negotiation) }.wrap(routes)
@@ -96,41 +96,39 @@ async fn versions() -> Json<Value> {
     }]}))
 }
 
-/// From 1.15 on, answers say how fresh they are, and that they are not to be cached.
-async fn freshness(
-    State(placement): State<Placement>,
-    version: Microversion,
-    method: Method,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    if version >= Microversion(1, 15) && method == Method::GET && response.status().is_success() {
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        if !headers.contains_key(header::LAST_MODIFIED)
-            && let Ok(now) = HeaderValue::try_from(http_date(placement.now()))
-        {
-            headers.insert(header::LAST_MODIFIED, now);
+/// The asked microversion, for what came with 1.`MINOR`: 404 before that, whatever the body is.
+struct Since<const MINOR: u16>(Microversion);
+
+impl<S: Send + Sync, const MINOR: u16> FromRequestParts<S> for Since<MINOR> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let version = Microversion::from_request_parts(parts, state).await?;
+        if version < Microversion(1, MINOR) {
+            return Err(Error::not_found(format!(
+                "The resource could not be found; it needs microversion 1.{MINOR} or newer."
+            )));
         }
+        Ok(Self(version))
     }
-    response
 }
 
-fn http_date(time: Timestamp) -> String {
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-/// 404 for what came only with a later microversion.
-fn since(version: Microversion, minor: u16) -> Result<()> {
-    if version >= Microversion(1, minor) {
-        Ok(())
-    } else {
-        Err(Error::not_found(format!("The resource could not be found; it needs microversion 1.{minor} or newer.")))
+/// 400 for a field of a body that came only with a later microversion.
+fn field_since(version: Microversion, minor: u16, field: &str, is_given: bool) -> Result<()> {
+    if is_given && version < Microversion(1, minor) {
+        return Err(Error::bad_request(format!("The field {field} needs microversion 1.{minor} or newer.")));
     }
+    Ok(())
 }
 
 /// 400 for an id that is none.
 fn uuid_check(id: &str) -> Result<()> {
     if ::api::fields::is_uuid(id) { Ok(()) } else { Err(Error::bad_request(format!("\"{id}\" is not a UUID."))) }
+}
+
+/// An id in its usual form, with dashes; 400 for one that is none.
+fn uuid_read(id: &str) -> Result<String> {
+    uuid::Uuid::try_parse(id)
+        .map(|id| id.to_string())
+        .map_err(|_| Error::bad_request(format!("\"{id}\" is not a UUID.")))
 }

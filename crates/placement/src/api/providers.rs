@@ -2,13 +2,14 @@ use ::api::fields::{length, nullable};
 use ::api::{Error, Json, Links, Microversion, Query, Result};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use identity::Caller;
 use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PREFIX, demand, http_date, uuid_check};
+use super::headers::modified;
+use super::{PREFIX, demand, field_since, uuid_check, uuid_read};
 use crate::Placement;
 use crate::provider::{Filter, Parent};
 use crate::store::provider::Provider;
@@ -25,10 +26,8 @@ pub(super) struct ProviderBody {
 impl ProviderBody {
     fn check(&self, version: Microversion) -> Result<()> {
         length("name", &self.name, 1, 200)?;
-        if self.parent_provider_uuid.is_some() && version < Microversion(1, 14) {
-            return Err(Error::bad_request("parent_provider_uuid needs microversion 1.14 or newer."));
-        }
-        self.uuid.iter().chain(self.parent_provider_uuid.iter().flatten()).try_for_each(|id| uuid_check(id))
+        field_since(version, 14, "parent_provider_uuid", self.parent_provider_uuid.is_some())?;
+        self.parent_provider_uuid.iter().flatten().try_for_each(|id| uuid_check(id))
     }
 }
 
@@ -37,10 +36,11 @@ pub(super) async fn provider_list(
     caller: Caller,
     version: Microversion,
     query: Query,
-) -> Result<Json<Value>> {
+) -> Result<(HeaderMap, Json<Value>)> {
     caller.allow("placement:resource_providers:list", &Target::new())?;
     let known = [("name", 0), ("uuid", 0), ("member_of", 3), ("resources", 4), ("in_tree", 14), ("required", 18)];
     demand::known(&query, version, &known, false)?;
+    query.get("uuid").into_iter().try_for_each(uuid_check)?;
     let filter = Filter {
         name: query.get("name").map(str::to_owned),
         id: query.get("uuid").map(str::to_owned),
@@ -48,7 +48,8 @@ pub(super) async fn provider_list(
     };
     let found = placement.provider_list(&filter).await?;
     let providers: Vec<Value> = found.iter().map(|summary| provider_view(&summary.provider, version)).collect();
-    Ok(Json(json!({"resource_providers": providers})))
+    let newest = found.iter().map(|summary| summary.provider.updated_at).max();
+    Ok((newest.map(modified).unwrap_or_default(), Json(json!({"resource_providers": providers}))))
 }
 
 pub(super) async fn provider_create(
@@ -61,10 +62,11 @@ pub(super) async fn provider_create(
     caller.allow("placement:resource_providers:create", &Target::new())?;
     body.check(version)?;
     let parent = body.parent_provider_uuid.flatten();
-    let provider = placement.provider_create(body.uuid.as_deref(), &body.name, parent.as_deref()).await?;
+    let id = body.uuid.as_deref().map(uuid_read).transpose()?;
+    let provider = placement.provider_create(id.as_deref(), &body.name, parent.as_deref()).await?;
     let location = [(header::LOCATION, links.to(&format!("/resource_providers/{}", provider.id)))];
     Ok(if version >= Microversion(1, 20) {
-        (location, Json(provider_view(&provider, version))).into_response()
+        (location, modified(provider.updated_at), Json(provider_view(&provider, version))).into_response()
     } else {
         (StatusCode::CREATED, location).into_response()
     })
@@ -75,12 +77,10 @@ pub(super) async fn provider_show(
     caller: Caller,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Response> {
+) -> Result<(HeaderMap, Json<Value>)> {
     caller.allow("placement:resource_providers:show", &Target::new())?;
     let provider = placement.provider_get(&id).await?;
-    let modified = [(header::LAST_MODIFIED, http_date(provider.updated_at))];
-    let view = Json(provider_view(&provider, version));
-    Ok(if version >= Microversion(1, 15) { (modified, view).into_response() } else { view.into_response() })
+    Ok((modified(provider.updated_at), Json(provider_view(&provider, version))))
 }
 
 pub(super) async fn provider_update(
@@ -89,7 +89,7 @@ pub(super) async fn provider_update(
     version: Microversion,
     Path(id): Path<String>,
     Json(body): Json<ProviderBody>,
-) -> Result<Json<Value>> {
+) -> Result<(HeaderMap, Json<Value>)> {
     caller.allow("placement:resource_providers:update", &Target::new())?;
     body.check(version)?;
     if body.uuid.is_some() {
@@ -98,13 +98,11 @@ pub(super) async fn provider_update(
     let may_move = version >= Microversion(1, 37);
     let parent = match &body.parent_provider_uuid {
         None => Parent::Same,
-        // Before 1.37 a null parent meant that nothing is said about it.
-        Some(None) if may_move => Parent::None,
-        Some(None) => Parent::Same,
+        Some(None) => Parent::None,
         Some(Some(parent)) => Parent::Of(parent),
     };
     let provider = placement.provider_update(&id, &body.name, parent, may_move).await?;
-    Ok(Json(provider_view(&provider, version)))
+    Ok((modified(provider.updated_at), Json(provider_view(&provider, version))))
 }
 
 pub(super) async fn provider_delete(

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use ::api::{Error, Json, Microversion, Result};
+use ::api::{Error, Json, Result};
 use axum::extract::State;
 use http::StatusCode;
 use identity::Caller;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::allocations::AllocationsBody;
 use super::inventories::InventoriesBody;
-use super::{since, uuid_check};
+use super::{Since, uuid_check};
 use crate::Placement;
 
 #[derive(Deserialize)]
@@ -22,10 +22,9 @@ pub(super) struct Body {
 pub(super) async fn reshape(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<30>,
     Json(body): Json<Body>,
 ) -> Result<StatusCode> {
-    since(version, 30)?;
     caller.allow("placement:reshaper:reshape", &Target::new())?;
     if body.inventories.is_empty() {
         return Err(Error::bad_request(

@@ -1,4 +1,4 @@
-use ::api::{Error, Json, Links, Microversion, Query, Result};
+use ::api::{Error, Json, Links, Query, Result};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
@@ -7,7 +7,8 @@ use policy::Target;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::since;
+use super::headers::modified;
+use super::{Since, demand};
 use crate::Placement;
 use crate::store::names::Kind;
 
@@ -21,12 +22,18 @@ pub(super) struct TraitsBody {
 pub(super) async fn trait_list(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<6>,
     query: Query,
 ) -> Result<Json<Value>> {
-    since(version, 6)?;
     caller.allow("placement:traits:list", &Target::new())?;
-    let mut traits = placement.trait_list(query.flag("associated")?).await?;
+    demand::known(&query, version, &[("name", 6), ("associated", 6)], false)?;
+    let associated = match query.get("associated").map(str::to_ascii_lowercase).as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Error::bad_request("The query parameter associated only accepts true or false.")),
+    };
+    let mut traits = placement.trait_list(associated).await?;
     if let Some(name) = query.get("name") {
         if let Some(names) = name.strip_prefix("in:") {
             traits.retain(|known| names.split(',').any(|name| name == known));
@@ -42,10 +49,9 @@ pub(super) async fn trait_list(
 pub(super) async fn trait_show(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    since(version, 6)?;
     caller.allow("placement:traits:show", &Target::new())?;
     if placement.name_exists(Kind::Trait, &name).await? {
         Ok(StatusCode::NO_CONTENT)
@@ -57,24 +63,23 @@ pub(super) async fn trait_show(
 pub(super) async fn trait_create(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     links: Links,
     Path(name): Path<String>,
 ) -> Result<Response> {
-    since(version, 6)?;
     caller.allow("placement:traits:update", &Target::new())?;
     let new = placement.name_ensure(Kind::Trait, &name).await?;
     let status = if new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
-    Ok((status, [(header::LOCATION, links.to(&format!("/traits/{name}")))]).into_response())
+    let location = [(header::LOCATION, links.to(&format!("/traits/{name}")))];
+    Ok((status, location, modified(placement.now())).into_response())
 }
 
 pub(super) async fn trait_delete(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    since(version, 6)?;
     caller.allow("placement:traits:delete", &Target::new())?;
     placement.name_delete(Kind::Trait, &name).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -87,10 +92,9 @@ fn view((generation, traits): (i64, Vec<String>)) -> Json<Value> {
 pub(super) async fn provider_traits(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
-    since(version, 6)?;
     caller.allow("placement:resource_providers:traits:list", &Target::new())?;
     placement.traits_of(&id).await.map(view)
 }
@@ -98,11 +102,10 @@ pub(super) async fn provider_traits(
 pub(super) async fn provider_traits_replace(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     Path(id): Path<String>,
     Json(body): Json<TraitsBody>,
 ) -> Result<Json<Value>> {
-    since(version, 6)?;
     caller.allow("placement:resource_providers:traits:update", &Target::new())?;
     placement.traits_replace(&id, Some(body.resource_provider_generation), &body.traits).await.map(view)
 }
@@ -110,10 +113,9 @@ pub(super) async fn provider_traits_replace(
 pub(super) async fn provider_traits_delete(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    _: Since<6>,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    since(version, 6)?;
     caller.allow("placement:resource_providers:traits:delete", &Target::new())?;
     placement.traits_replace(&id, None, &[]).await?;
     Ok(StatusCode::NO_CONTENT)

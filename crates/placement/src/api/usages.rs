@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 
+use ::api::fields::length;
 use ::api::{Error, Json, Microversion, Query, Result};
 use axum::extract::{Path, State};
 use identity::Caller;
 use policy::Target;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::since;
+use super::allocations::consumer_type_check;
+use super::{Since, demand};
 use crate::Placement;
 
 pub(super) async fn provider_usages(
@@ -23,41 +25,33 @@ pub(super) async fn provider_usages(
 pub(super) async fn project_usages(
     State(placement): State<Placement>,
     caller: Caller,
-    version: Microversion,
+    Since(version): Since<9>,
     query: Query,
 ) -> Result<Json<Value>> {
-    since(version, 9)?;
-    let typed = version >= Microversion(1, 38);
     let Some(project_id) = query.get("project_id") else {
-        return Err(Error::bad_request("project_id is required.").with_code("placement.query.missing_value"));
+        return Err(Error::bad_request("The query parameter project_id is required."));
     };
     caller.allow("placement:usages", &Target::new().with("project_id", project_id))?;
-    let wanted = query.get("consumer_type").filter(|_| typed);
-    let one_type = wanted.filter(|wanted| *wanted != "all");
-    let (uses, counts) = placement.project_usages(project_id, query.get("user_id"), one_type).await?;
-    if !typed || wanted == Some("all") {
-        let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-        for row in uses {
-            *sums.entry(row.class).or_default() += row.used;
-        }
-        let consumers: i64 = counts.iter().map(|(_, count)| count).sum();
-        let usages = if typed { with_count(sums, consumers, "all") } else { json!(sums) };
-        return Ok(Json(json!({"usages": usages})));
-    }
-    let mut by_type: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    demand::known(&query, version, &[("project_id", 9), ("user_id", 9), ("consumer_type", 38)], false)?;
+    let (user_id, consumer_type) = (query.get("user_id"), query.get("consumer_type"));
+    length("project_id", project_id, 1, 255)?;
+    user_id.map_or(Ok(()), |id| length("user_id", id, 1, 255))?;
+    consumer_type.filter(|name| !["all", "unknown"].contains(name)).map_or(Ok(()), consumer_type_check)?;
+    let one_type = consumer_type.filter(|name| *name != "all");
+    let (uses, counts) = placement.project_usages(project_id, user_id, one_type).await?;
+    let typed = version >= Microversion(1, 38);
+    let together = !typed || consumer_type == Some("all");
+    let mut usages: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for row in uses {
-        by_type.entry(row.consumer_type).or_default().insert(row.class, row.used);
+        let group = if together { "all".to_owned() } else { row.consumer_type };
+        *usages.entry(group).or_default().entry(row.class).or_default() += row.used;
     }
-    let mut usages = Map::new();
-    for (name, mut classes) in by_type {
-        let count = counts.iter().find(|(other, _)| *other == name).map_or(0, |(_, count)| *count);
-        classes.insert("consumer_count".to_owned(), count);
-        usages.insert(name, json!(classes));
+    if !typed {
+        return Ok(Json(json!({"usages": usages.remove("all").unwrap_or_default()})));
+    }
+    for (group, classes) in &mut usages {
+        let members = counts.iter().filter(|(name, _)| together || name == group);
+        classes.insert("consumer_count".to_owned(), members.map(|(_, count)| count).sum());
     }
     Ok(Json(json!({"usages": usages})))
-}
-
-fn with_count(mut classes: BTreeMap<String, i64>, consumers: i64, name: &str) -> Value {
-    classes.insert("consumer_count".to_owned(), consumers);
-    json!({name: classes})
 }

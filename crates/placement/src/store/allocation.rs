@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use db::{Db, On, Result, Tx, sql};
 
 use crate::Allocations;
@@ -17,7 +15,7 @@ db::row! {
 }
 
 db::row! {
-    struct Row { consumer_id: String, provider_id: String, class: String, used: i64 }
+    struct Row { provider_id: String, class: String, used: i64 }
 }
 
 pub(crate) async fn consumer(on: impl Into<On<'_>>, id: &str) -> Result<Option<Consumer>> {
@@ -67,7 +65,7 @@ pub(crate) async fn consumer_delete(tx: &mut Tx, id: &str, expected: i64) -> Res
 }
 
 pub(crate) async fn of_consumer(on: impl Into<On<'_>>, consumer_id: &str) -> Result<Allocations> {
-    let rows: Vec<Row> = sql("SELECT consumer_id, provider_id, class, used FROM placement_allocations
+    let rows: Vec<Row> = sql("SELECT provider_id, class, used FROM placement_allocations
          WHERE consumer_id = $1")
     .bind(consumer_id)
     .all(on)
@@ -79,18 +77,22 @@ pub(crate) async fn of_consumer(on: impl Into<On<'_>>, consumer_id: &str) -> Res
     Ok(found)
 }
 
-/// What consumers hold of one provider: class and amount by consumer.
-pub(crate) async fn of_provider(db: &Db, provider_id: &str) -> Result<BTreeMap<String, BTreeMap<String, i64>>> {
-    let rows: Vec<Row> = sql("SELECT consumer_id, provider_id, class, used FROM placement_allocations
-         WHERE provider_id = $1")
+db::row! {
+    /// What a consumer holds of one class of a provider.
+    pub(crate) struct Holding {
+        pub(crate) consumer_id: String,
+        pub(crate) generation: i64,
+        pub(crate) class: String,
+        pub(crate) used: i64,
+    }
+}
+
+pub(crate) async fn of_provider(db: &Db, provider_id: &str) -> Result<Vec<Holding>> {
+    sql("SELECT a.consumer_id, c.generation, a.class, a.used
+         FROM placement_allocations a JOIN placement_consumers c ON c.id = a.consumer_id WHERE a.provider_id = $1")
     .bind(provider_id)
     .all(db)
-    .await?;
-    let mut found: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    for row in rows {
-        found.entry(row.consumer_id).or_default().insert(row.class, row.used);
-    }
-    Ok(found)
+    .await
 }
 
 pub(crate) async fn put(tx: &mut Tx, consumer_id: &str, provider_id: &str, class: &str, used: i64) -> Result<()> {

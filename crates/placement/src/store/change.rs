@@ -64,6 +64,7 @@ db::row! {
 }
 
 /// All that changed since a count.
+#[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) providers: Vec<Provider>,
     pub(crate) stocks: Vec<Stock>,

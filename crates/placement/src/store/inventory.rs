@@ -82,11 +82,12 @@ pub(crate) async fn delete_unused(tx: &mut Tx, provider_id: &str, class: &str) -
     Ok(deleted == 1)
 }
 
-/// Changes what is used from `old` to `new`, if the inventory can give that. Tells whether it could.
+/// Changes what is used from `old` to `new`, if the inventory can give that. Tells whether it could. Less than before is
+/// given also where more is used than there is, but all that stays must have the right units.
 pub(crate) async fn claim(tx: &mut Tx, provider_id: &str, class: &str, old: i64, new: i64) -> Result<bool> {
     let changed = sql("UPDATE placement_inventories SET used = used + $1
          WHERE provider_id = $2 AND class = $3 AND ($1 <= 0 OR used + $1 <= capacity)
-           AND ($4 <= 0 OR $1 <= 0 OR ($4 >= min_unit AND $4 <= max_unit AND $4 % step_size = 0))")
+           AND ($4 <= 0 OR ($4 >= min_unit AND $4 <= max_unit AND $4 % step_size = 0))")
     .bind(new - old)
     .bind(provider_id)
     .bind(class)

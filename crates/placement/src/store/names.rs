@@ -41,6 +41,26 @@ pub(crate) async fn delete(tx: &mut Tx, kind: Kind, name: &str) -> Result<bool> 
     Ok(query.execute(tx).await? == 1)
 }
 
+/// Renames a custom class everywhere. Tells which providers have an inventory of it; nothing when there is no such class.
+pub(crate) async fn class_rename(tx: &mut Tx, name: &str, new_name: &str) -> Result<Option<Vec<String>>> {
+    let renamed = sql("UPDATE placement_custom_classes SET name = $1 WHERE name = $2")
+        .bind(new_name)
+        .bind(name)
+        .execute(&mut *tx)
+        .await?;
+    if renamed == 0 {
+        return Ok(None);
+    }
+    // The inventories come first: whoever claims from one locks it, and has its allocation written before it lets go.
+    let providers = sql("UPDATE placement_inventories SET class = $1 WHERE class = $2 RETURNING provider_id")
+        .bind(new_name)
+        .bind(name)
+        .all(&mut *tx)
+        .await?;
+    sql("UPDATE placement_allocations SET class = $1 WHERE class = $2").bind(new_name).bind(name).execute(tx).await?;
+    Ok(Some(providers))
+}
+
 /// Whether a provider has an inventory of the class, or the trait.
 pub(crate) async fn in_use(tx: &mut Tx, kind: Kind, name: &str) -> Result<bool> {
     let mut query = match kind {

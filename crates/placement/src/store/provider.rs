@@ -89,6 +89,11 @@ pub(crate) async fn advance(tx: &mut Tx, id: &str, expected: Option<i64>, now: T
     Ok(changed == 1)
 }
 
+/// Keeps others from changing the provider until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, id: &str) -> Result<()> {
+    sql("UPDATE placement_providers SET generation = generation WHERE id = $1").bind(id).execute(tx).await.map(drop)
+}
+
 pub(crate) async fn is_parent(tx: &mut Tx, id: &str) -> Result<bool> {
     let count: i64 = sql("SELECT COUNT(*) FROM placement_providers WHERE parent_id = $1").bind(id).one(tx).await?;
     Ok(count > 0)

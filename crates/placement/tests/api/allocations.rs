@@ -165,3 +165,106 @@ pub async fn several_consumers_change_together_or_not_at_all_on(cloud: Cloud) {
     cloud.ask("POST", "/allocations", 39, too_much).await.expect(409);
     assert_eq!(used(&cloud, HOST).await, 4);
 }
+
+#[tokio::test]
+async fn generations_tell_what_changed() {
+    generations_tell_what_changed_on(Cloud::new().await).await;
+}
+
+pub async fn generations_tell_what_changed_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
+    let path = format!("/allocations/{SERVER}");
+    let generation =
+        async || cloud.get(&format!("/resource_providers/{HOST}"), 39).await.expect(200)["generation"].clone();
+    let consumer = async || cloud.get(&path, 39).await.expect(200)["consumer_generation"].clone();
+    cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(204);
+    assert_eq!((generation().await, consumer().await), (json!(2), json!(1)));
+    // Whoever writes, changes; even when the amounts stay.
+    cloud.ask("PUT", &path, 39, body(2, json!(1))).await.expect(204);
+    assert_eq!((generation().await, consumer().await), (json!(3), json!(2)));
+    // A delete frees room without telling whoever is about to change the inventories.
+    cloud.ask("DELETE", &path, 39, Value::Null).await.expect(204);
+    assert_eq!((generation().await, used(&cloud, HOST).await), (json!(3), 0));
+    assert_eq!(cloud.get(&path, 39).await.expect(200), json!({"allocations": {}}));
+    // So does an empty dictionary, after which the consumer is as new; but as a change like others.
+    cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(204);
+    let mut empty = body(2, json!(1));
+    empty["allocations"] = json!({});
+    cloud.ask("PUT", &path, 39, empty).await.expect(204);
+    assert_eq!((generation().await, used(&cloud, HOST).await), (json!(5), 0));
+    cloud.ask("PUT", &path, 39, body(2, Value::Null)).await.expect(204);
+    // Inside the program, claiming the same again is nothing new.
+    let same = Claim { consumer_type: None, ..claim(SERVER, HOST, 2) };
+    assert!(cloud.placement.allocations_claim(&same).await.unwrap());
+    assert_eq!((generation().await, consumer().await), (json!(6), json!(1)));
+}
+
+#[tokio::test]
+async fn a_consumer_can_be_given_to_another_project() {
+    a_consumer_can_be_given_to_another_project_on(Cloud::new().await).await;
+}
+
+pub async fn a_consumer_can_be_given_to_another_project_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 4).await;
+    let path = format!("/allocations/{SERVER}");
+    let usages = async |query: &str| cloud.get(&format!("/usages?{query}"), 39).await.expect(200)["usages"].clone();
+    let old = json!({"allocations": [{"resource_provider": {"uuid": HOST}, "resources": {"VCPU": 1}}]});
+    cloud.ask("PUT", &path, 0, old).await.expect(204);
+    // Whose it is and what it is nobody said yet.
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    let unknown = json!({"unknown": {"VCPU": 1, "consumer_count": 1}});
+    assert_eq!(usages(&format!("project_id={nobody}")).await, unknown);
+    assert_eq!(usages(&format!("project_id={nobody}&consumer_type=unknown")).await, unknown);
+    cloud.ask("PUT", &path, 39, body(1, json!(1))).await.expect(204);
+    let known = json!({"INSTANCE": {"VCPU": 1, "consumer_count": 1}});
+    assert_eq!(usages("project_id=p").await, known);
+    assert_eq!(usages("project_id=p&consumer_type=unknown").await, json!({}));
+    assert_eq!(usages(&format!("project_id={nobody}")).await, json!({}));
+    let mut other = body(1, json!(2));
+    (other["project_id"], other["user_id"], other["consumer_type"]) = (json!("q"), json!("v"), json!("MIGRATION"));
+    cloud.ask("PUT", &path, 39, other).await.expect(204);
+    let shown = cloud.get(&path, 39).await.expect(200);
+    assert_eq!((&shown["project_id"], &shown["user_id"]), (&json!("q"), &json!("v")));
+    assert_eq!(
+        usages("project_id=q&user_id=v&consumer_type=all").await,
+        json!({"all": {"VCPU": 1, "consumer_count": 1}})
+    );
+    // Several consumers are counted once each, however many classes they have.
+    let memory = json!({"VCPU": {"total": 4}, "MEMORY_MB": {"total": 64}});
+    let stocks = json!({"resource_provider_generation": 4, "inventories": memory});
+    cloud.ask("PUT", &format!("/resource_providers/{HOST}/inventories"), 39, stocks).await.expect(200);
+    let mut both = body(1, Value::Null);
+    both["allocations"][HOST]["resources"]["MEMORY_MB"] = json!(8);
+    both["project_id"] = json!("q");
+    cloud.ask("PUT", "/allocations/bbbbbbbb-0000-4000-8000-000000000003", 39, both).await.expect(204);
+    let all = json!({"all": {"VCPU": 2, "MEMORY_MB": 8, "consumer_count": 2}});
+    assert_eq!(usages("project_id=q&consumer_type=all").await, all);
+    let grouped = json!({
+        "MIGRATION": {"VCPU": 1, "consumer_count": 1},
+        "INSTANCE": {"VCPU": 1, "MEMORY_MB": 8, "consumer_count": 1},
+    });
+    assert_eq!(usages("project_id=q").await, grouped);
+}
+
+#[tokio::test]
+async fn where_more_is_used_than_there_is_less_may_be_taken_but_not_more() {
+    where_more_is_used_than_there_is_less_may_be_taken_but_not_more_on(Cloud::new().await).await;
+}
+
+pub async fn where_more_is_used_than_there_is_less_may_be_taken_but_not_more_on(cloud: Cloud) {
+    let cloud = cloud_with_host(cloud, 8).await;
+    let path = format!("/allocations/{SERVER}");
+    cloud.ask("PUT", &path, 39, body(6, Value::Null)).await.expect(204);
+    let inventory = format!("/resource_providers/{HOST}/inventories/VCPU");
+    let shrunk = json!({"resource_provider_generation": 2, "total": 4});
+    cloud.ask("PUT", &inventory, 39, shrunk).await.expect(200);
+    cloud.ask("PUT", &path, 39, body(7, json!(1))).await.expect(409);
+    cloud.ask("PUT", &path, 39, body(6, json!(1))).await.expect(204);
+    cloud.ask("PUT", &path, 39, body(5, json!(2))).await.expect(204);
+    // The units hold for what stays too.
+    let uneven = json!({"resource_provider_generation": 5, "total": 4, "step_size": 2});
+    cloud.ask("PUT", &inventory, 39, uneven).await.expect(200);
+    cloud.ask("PUT", &path, 39, body(5, json!(3))).await.expect(409);
+    cloud.ask("PUT", &path, 39, body(4, json!(3))).await.expect(204);
+    assert_eq!(used(&cloud, HOST).await, 4);
+}

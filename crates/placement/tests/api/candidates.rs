@@ -112,6 +112,23 @@ pub async fn answers_have_the_shape_of_their_microversion_on(cloud: Cloud) {
     assert_eq!(found["resource_providers"].as_array().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn a_long_search_answers_as_a_short_one_does() {
+    a_long_search_answers_as_a_short_one_does_on(Cloud::new().await).await;
+}
+
+pub async fn a_long_search_answers_as_a_short_one_does_on(cloud: Cloud) {
+    let cloud = cloud_with(cloud, 4).await;
+    let of = async |limit: &str| {
+        let path = format!("/allocation_candidates?resources=VCPU:2,MEMORY_MB:64{limit}");
+        cloud.get(&path, 39).await.expect(200)
+    };
+    // With so large a limit another thread searches.
+    let long = of("&limit=100000").await;
+    assert_eq!(long["allocation_requests"].as_array().map(Vec::len), Some(3));
+    assert_eq!((&of("&limit=10").await, &of("").await), (&long, &long));
+}
+
 /// A host with CPUs and memory, two NUMA nodes below it with CPUs, and below each of those two network cards with two
 /// functions; every first card has a trait. Beside it a shared disk that is in its aggregate.
 async fn tree(cloud: Cloud) -> Cloud {
@@ -173,6 +190,16 @@ pub async fn the_unnamed_group_spreads_over_a_tree_on(cloud: Cloud) {
     // The disk alone is found once, although the host can use it too.
     assert_eq!(mapped(&cloud, "resources=DISK_GB:5", 39).await, [[":90"]]);
     assert_eq!(mapped(&cloud, "resources=DISK_GB:5&root_required=HW_NUMA_ROOT", 39).await, [[""; 0]; 0]);
+    // An aggregate of the root holds the whole tree, but not what shares with it.
+    cloud.placement.aggregates_set(&id(1), None, &[id(98), id(99)]).await.unwrap();
+    let asked = format!("resources=VCPU:2,DISK_GB:5&member_of={}", id(99));
+    assert_eq!(mapped(&cloud, &asked, 39).await, [[":10,90"], [":20,90"]]);
+    let asked = format!("resources=VCPU:2&member_of={}", id(98));
+    assert_eq!(mapped(&cloud, &asked, 39).await, [[":10"], [":20"]]);
+    let asked = format!("resources=VCPU:2,DISK_GB:5&member_of={}", id(98));
+    assert_eq!(mapped(&cloud, &asked, 39).await, [[""; 0]; 0]);
+    let asked = format!("resources=VCPU:2,DISK_GB:5&member_of=!{}", id(98));
+    assert_eq!(mapped(&cloud, &asked, 39).await, [[""; 0]; 0]);
     // Whoever does not know trees gets no candidates that spread over one, but such that share.
     let old = cloud.get("/allocation_candidates?resources=VCPU:1,MEMORY_MB:1", 28).await.expect(200);
     assert_eq!(old["allocation_requests"], json!([]));

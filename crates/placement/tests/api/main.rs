@@ -3,7 +3,11 @@
 
 mod allocations;
 mod candidates;
+mod classes;
 mod cloud;
+mod errors;
+mod microversions;
 mod postgres;
 mod providers;
 mod reshape;
+mod strict;
