@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use protocol::ServerSpec;
+
 /// Where a node keeps its files.
 ///
 /// libvirt and QEMU may see the same folder under another path than we do: where they run in a mount namespace of their
@@ -84,12 +86,19 @@ pub(crate) enum ServerFile {
     Ephemeral,
     Swap,
     ConfigDrive,
+    /// The config drive while the server is rescued.
+    RescueConfigDrive,
     ConsoleLog,
     /// What the console's log had before it was cut last.
     ConsoleLogOld,
 }
 
 impl ServerFile {
+    /// The config drive that the server has now.
+    pub(crate) fn config_drive(server: &ServerSpec) -> Self {
+        if server.rescue.is_some() { Self::RescueConfigDrive } else { Self::ConfigDrive }
+    }
+
     /// QEMU's name of its format.
     pub(crate) fn format(self) -> &'static str {
         match self {
@@ -107,6 +116,7 @@ impl ServerFile {
             Self::Ephemeral => "ephemeral.img",
             Self::Swap => "swap.img",
             Self::ConfigDrive => "config.iso",
+            Self::RescueConfigDrive => "rescue-config.iso",
             Self::ConsoleLog => "console.log",
             Self::ConsoleLogOld => "console.log.0",
         }

@@ -24,8 +24,24 @@ pub struct Config {
     pub shelved_offload_time: i64,
     /// After how many seconds a resize is confirmed by itself; 0 never.
     pub resize_confirm_window: i64,
+    /// What the audit of the servers' usage is about: the last whole hour, day, month or year.
+    pub instance_usage_audit_period: AuditPeriod,
     /// How nodes are chosen.
     pub scheduler: scheduler::Config,
+}
+
+/// A period of the calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditPeriod {
+    /// From one full hour to the next.
+    Hour,
+    /// Of UTC.
+    Day,
+    /// Of UTC.
+    Month,
+    /// Of UTC.
+    Year,
 }
 
 impl Default for Config {
@@ -39,6 +55,7 @@ impl Default for Config {
             reclaim_instance_interval: 0,
             shelved_offload_time: 0,
             resize_confirm_window: 0,
+            instance_usage_audit_period: AuditPeriod::Month,
             scheduler: scheduler::Config::default(),
         }
     }

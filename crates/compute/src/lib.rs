@@ -53,7 +53,7 @@ use network::Network;
 use placement::Placement;
 use runtime::Runtime;
 
-pub use config::Config;
+pub use config::{AuditPeriod, Config};
 pub use rules::RULES;
 
 /// The schema of this crate.

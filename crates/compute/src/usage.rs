@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::Compute;
+use crate::config::AuditPeriod;
 use crate::nodes::AGENT;
 use crate::store::usage as store;
 use crate::store::usage::{Period, Used};
@@ -46,10 +47,10 @@ impl Compute {
         Ok(used.into_iter().map(|server| usage_of(server, period, now)).collect())
     }
 
-    /// The audit of the last whole month before a moment. Usage is kept in the database, so that no node has to report
+    /// The audit of the last whole period before a moment. Usage is kept in the database, so that no node has to report
     /// for it and every audit is complete.
     pub(crate) async fn usage_audit(&self, before: Timestamp) -> Result<Audit> {
-        let period = month_before(before);
+        let period = period_before(before, self.options().config.instance_usage_audit_period);
         let agents = self.services_list(None, Some(AGENT)).await?;
         let mut hosts: BTreeMap<String, i64> = agents.into_iter().map(|agent| (agent.host, 0)).collect();
         for row in store::hosts_used(self.db(), period).await? {
@@ -67,25 +68,35 @@ fn usage_of(server: Used, period: Period, now: Timestamp) -> ServerUsage {
     ServerUsage { hours, uptime, server }
 }
 
-/// The calendar month (of UTC) that ended last before a moment.
-fn month_before(moment: Timestamp) -> Period {
-    let first = |date: jiff::civil::Date| -> DateTime { date.first_of_month().into() };
-    let end = first(moment.to_zoned(TimeZone::UTC).date());
-    let begin = end.checked_sub(1.month()).unwrap_or(end);
+/// The calendar period (of UTC) that ended last before a moment.
+fn period_before(moment: Timestamp, length: AuditPeriod) -> Period {
+    let now = moment.to_zoned(TimeZone::UTC).datetime();
+    let (end, span) = match length {
+        AuditPeriod::Hour => (now.date().at(now.hour(), 0, 0, 0), 1.hour()),
+        AuditPeriod::Day => (now.date().into(), 1.day()),
+        AuditPeriod::Month => (now.date().first_of_month().into(), 1.month()),
+        AuditPeriod::Year => (now.date().first_of_year().into(), 1.year()),
+    };
+    let begin = end.checked_sub(span).unwrap_or(end);
     let at = |time: DateTime| time.to_zoned(TimeZone::UTC).map_or(moment, |zoned| zoned.timestamp());
     Period { begin: at(begin), end: at(end) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::month_before;
+    use super::{AuditPeriod, period_before};
 
     #[test]
-    fn the_last_month_is_whole() {
-        let period = month_before("2026-03-15T12:00:00Z".parse().unwrap());
-        assert_eq!(period.begin.to_string(), "2026-02-01T00:00:00Z");
-        assert_eq!(period.end.to_string(), "2026-03-01T00:00:00Z");
-        let period = month_before("2026-01-01T00:00:00Z".parse().unwrap());
-        assert_eq!(period.begin.to_string(), "2025-12-01T00:00:00Z");
+    fn the_last_period_is_whole() {
+        for (length, moment, begin, end) in [
+            (AuditPeriod::Month, "2026-03-15T12:30:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            (AuditPeriod::Month, "2026-01-01T00:00:00Z", "2025-12-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            (AuditPeriod::Hour, "2026-03-15T00:30:00Z", "2026-03-14T23:00:00Z", "2026-03-15T00:00:00Z"),
+            (AuditPeriod::Day, "2026-03-01T12:30:00Z", "2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z"),
+            (AuditPeriod::Year, "2026-03-15T12:30:00Z", "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ] {
+            let period = period_before(moment.parse().unwrap(), length);
+            assert_eq!((period.begin.to_string().as_str(), period.end.to_string().as_str()), (begin, end), "{length:?}");
+        }
     }
 }

@@ -132,7 +132,7 @@ impl Disks for FileDisks {
             made(path, async |path| raw_create(path, server.swap_mb << 20, &["mkswap"]).await).await?;
         }
         if let Some(files) = &server.config_drive {
-            let path = layout.file(&server.id, ServerFile::ConfigDrive);
+            let path = layout.file(&server.id, ServerFile::config_drive(server));
             made(path, async |path| config_drive::make(path, files).await).await?;
         }
         Ok(())
@@ -173,8 +173,11 @@ impl Disks for FileDisks {
 
     async fn rescue_end(&self, server_id: &str) -> Result<(), Problem> {
         id_check(server_id)?;
-        let path = self.0.layout.file(server_id, ServerFile::Rescue);
-        gone(fs::remove_file(&path).await, &path)
+        for file in [ServerFile::Rescue, ServerFile::RescueConfigDrive] {
+            let path = self.0.layout.file(server_id, file);
+            gone(fs::remove_file(&path).await, &path)?;
+        }
+        Ok(())
     }
 
     async fn images_expire(&self, keep: Duration) -> Result<(), Problem> {

@@ -13,8 +13,14 @@ use crate::work::steps::Before;
 const LIMIT_MINUTES: i64 = 60;
 
 impl Compute {
-    /// Rescues the server with an image, its own without one.
-    pub(crate) async fn server_rescue(&self, caller: &Caller, server: &Server, image_id: Option<&str>) -> Result<()> {
+    /// Rescues the server with an image, its own without one. Its config drive, if it has one, tells the password.
+    pub(crate) async fn server_rescue(
+        &self,
+        caller: &Caller,
+        server: &Server,
+        image_id: Option<&str>,
+        admin_pass: &str,
+    ) -> Result<()> {
         let rescue = match image_id {
             None => Rescue { image_id: server.image_id.clone(), image: server.image.0.clone() },
             Some(id) => {
@@ -34,7 +40,7 @@ impl Compute {
             }
         };
         let tx = self.server_claim(Some(caller), server, Action::Rescue).await?;
-        let data = ServerRescue { server_id: server.id.clone(), before: Before::of(server), rescue };
+        let data = ServerRescue { server_id: server.id.clone(), before: Before::of(server), rescue, admin_pass: admin_pass.to_owned() };
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff};
 use crate::server::Rescue;
+use crate::server::spec::server_spec;
 use crate::store::servers::Change;
 use crate::{Compute, state};
 
@@ -16,6 +17,9 @@ pub(crate) struct ServerRescue {
     pub(crate) server_id: String,
     pub(crate) before: Before,
     pub(crate) rescue: Rescue,
+    /// For the config drive; gone when the server is rescued.
+    #[serde(default)]
+    pub(crate) admin_pass: String,
 }
 
 /// Ends it.
@@ -111,13 +115,17 @@ impl Step<ServerRescue> for Disk {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerRescue, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let call = Call::DisksCreate { server: steps::spec(compute, &server).await? };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        let ports = compute.ports_of(&server.id).await.map_err(super::failure)?;
+        let call = Call::DisksCreate { server: server_spec(compute, &server, &ports, Some(&operation.admin_pass)) };
+        compute.ask_step(&server, &call, to).await?;
+        operation.admin_pass.clear();
+        Ok(())
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut ServerRescue, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
         let call = Call::RescueEnd { server_id: server.id.clone() };
+        operation.admin_pass.clear();
         // A disk that stays is in nobody's way: it goes with the server, or is used by the next rescue.
         compute.ask_undo(&server, &call, to).await.map(drop)
     }

@@ -106,7 +106,7 @@ async fn a_server_is_paused_suspended_and_comes_back() {
             life.act(409, action, Value::Null).await;
         }
     }
-    life.act_in("2.16", 400, "trigger_crash_dump", Value::Null).await;
+    life.act_in("2.16", 404, "trigger_crash_dump", Value::Null).await;
     life.act(202, "trigger_crash_dump", Value::Null).await;
     life.act(202, "changePassword", json!({"adminPass": "new"})).await;
     life.becomes("ACTIVE").await;

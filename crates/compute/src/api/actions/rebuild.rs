@@ -153,7 +153,7 @@ pub(super) async fn rescue(mut ask: Ask<'_>) -> Result<Response> {
     }
     let password = body.admin_pass.clone().unwrap_or_else(|| made_up(&ask));
     let server = ask.server("os_compute_api:os-rescue").await?;
-    ask.compute.server_rescue(ask.caller, &server, image).await?;
+    ask.compute.server_rescue(ask.caller, &server, image, &password).await?;
     Ok(Json(json!({"adminPass": password})).into_response())
 }
 

@@ -96,7 +96,7 @@ fn plan(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Vec<Disk>, Problem> 
         disks.push(names.disk(ServerFile::Swap, disk_bus, false)?);
     }
     if server.config_drive.is_some() {
-        disks.push(names.cdrom(ServerFile::ConfigDrive, cdrom_bus, false)?);
+        disks.push(names.cdrom(ServerFile::config_drive(server), cdrom_bus, false)?);
     }
     if let Some(rescue) = stable {
         disks.push(names.rescue(rescue)?);
@@ -208,7 +208,7 @@ mod tests {
             ServerSpec { rescue: Some(Rescue { image: image(), image_properties }), ..whole(&[]) }
         };
         let classic = planned(&rescue(&[("hw_disk_bus", "scsi")])).unwrap();
-        assert_eq!(classic, ["*vda on virtio is Rescue", "vdb on virtio is Root", "hda on ide is ConfigDrive"]);
+        assert_eq!(classic, ["*vda on virtio is Rescue", "vdb on virtio is Root", "hda on ide is RescueConfigDrive"]);
         let stable = planned(&rescue(&[("hw_rescue_bus", "usb")])).unwrap();
         assert_eq!((stable[0].as_str(), stable[4].as_str()), ("vda on virtio is Root", "*sda on usb is Rescue"));
         let stable = planned(&rescue(&[("hw_rescue_device", "disk")])).unwrap();
