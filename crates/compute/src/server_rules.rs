@@ -54,6 +54,12 @@ pub(crate) const SERVERS: &[Rule] = &[
     ),
     rule("os_compute_api:servers:create", MEMBER, "Create a server", &[("POST", "/servers")]),
     rule(
+        "os_compute_api:servers:create:attach_network",
+        MEMBER,
+        "Create a server on networks that one names",
+        &[("POST", "/servers")],
+    ),
+    rule(
         "os_compute_api:servers:create:forced_host",
         ADMIN,
         "Create a server on a node, past the scheduler",

@@ -15,7 +15,8 @@ pub enum Direction {
 pub struct Keyset<'a> {
     /// The table that the marker is looked up in.
     pub table: &'static str,
-    /// The columns to sort by. The last one must be unique; none may hold NULL.
+    /// The columns to sort by. The last one must be unique; none may hold NULL. What may is sorted by an expression that
+    /// has `{}` where the table's name belongs: `COALESCE({}.launched_at, 0)`.
     pub sort: &'a [(&'static str, Direction)],
     /// The `id` of the last row of the page before.
     pub marker: Option<&'a str>,
@@ -39,7 +40,7 @@ impl Sql {
             self.push(")");
         }
         for (index, (column, direction)) in page.sort.iter().enumerate() {
-            self.push(if index == 0 { " ORDER BY " } else { ", " }).push(page.table).push(".").push(column);
+            self.push(if index == 0 { " ORDER BY " } else { ", " }).push(&of(page.table, column));
             self.push(if *direction == Direction::Ascending { " ASC" } else { " DESC" });
         }
         if let Some(limit) = page.limit {
@@ -49,7 +50,13 @@ impl Sql {
     }
 
     fn push_marker(&mut self, table: &str, column: &str, comparison: &str, marker: &str) -> &mut Self {
-        self.push(&format!("{table}.{column} {comparison} (SELECT m.{column} FROM {table} m WHERE m.id = "));
+        let (row, marked) = (of(table, column), of("m", column));
+        self.push(&format!("{row} {comparison} (SELECT {marked} FROM {table} m WHERE m.id = "));
         self.push_bind(marker).push(")")
     }
+}
+
+/// The column, or the expression, of that table.
+fn of(table: &str, column: &str) -> String {
+    if column.contains("{}") { column.replace("{}", table) } else { format!("{table}.{column}") }
 }

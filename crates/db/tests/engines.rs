@@ -102,22 +102,26 @@ async fn pages_follow_each_other_in_mixed_order() {
         for (id, size) in [("a", 1), ("b", 2), ("c", 2), ("d", 3), ("e", 1)] {
             insert(db.clone(), id, size).await.unwrap();
         }
-        let sort = [("size", Direction::Descending), ("id", Direction::Ascending)];
-        let (mut seen, mut marker) = (Vec::new(), None::<String>);
-        loop {
-            let mut select = sql("SELECT id, size, seen FROM things WHERE size > ").clone();
-            select.push_bind(0).push_keyset(&Keyset {
-                table: "things",
-                sort: &sort,
-                marker: marker.as_deref(),
-                limit: Some(2),
-            });
-            let page: Vec<Thing> = select.all(&db).await.unwrap();
-            let Some(last) = page.last() else { break };
-            marker = Some(last.id.clone());
-            seen.extend(page.into_iter().map(|thing| thing.id));
+        let largest_first = ("size", Direction::Descending);
+        let ones_last = ("COALESCE(NULLIF({}.size, 1), 9)", Direction::Ascending);
+        for (first, order) in [(largest_first, ["d", "b", "c", "a", "e"]), (ones_last, ["b", "c", "d", "a", "e"])] {
+            let sort = [first, ("id", Direction::Ascending)];
+            let (mut seen, mut marker) = (Vec::new(), None::<String>);
+            loop {
+                let mut select = sql("SELECT id, size, seen FROM things WHERE size > ").clone();
+                select.push_bind(0).push_keyset(&Keyset {
+                    table: "things",
+                    sort: &sort,
+                    marker: marker.as_deref(),
+                    limit: Some(2),
+                });
+                let page: Vec<Thing> = select.all(&db).await.unwrap();
+                let Some(last) = page.last() else { break };
+                marker = Some(last.id.clone());
+                seen.extend(page.into_iter().map(|thing| thing.id));
+            }
+            assert_eq!(seen, order);
         }
-        assert_eq!(seen, ["d", "b", "c", "a", "e"]);
     })
     .await;
 }

@@ -110,7 +110,7 @@ struct Asked {
 }
 
 async fn asked(compute: &Compute, query: &Query, version: Microversion) -> Result<Asked> {
-    common::known_only(query, version, 75, &["limit", "marker", "hypervisor_hostname_pattern", "with_servers"])?;
+    common::known_only(query, version, 53, &["limit", "marker", "hypervisor_hostname_pattern", "with_servers"])?;
     let modern = version >= Microversion(2, 53);
     let page = query.page()?;
     let with_servers = modern && query.flag("with_servers")?.unwrap_or(false);
@@ -224,7 +224,7 @@ async fn hypervisor_show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:os-hypervisors:show", &Target::new())?;
-    common::known_only(&query, version, 75, &["with_servers"])?;
+    common::known_only(&query, version, 53, &["with_servers"])?;
     let node = named(&compute, version, &id).await?;
     let used = vcpus_used(&compute, std::slice::from_ref(&node), version).await?;
     let mut shown = [full(&compute, &node, version, &used)];

@@ -116,7 +116,8 @@ async fn action_show(
     if admin || version >= Microversion(2, 51) {
         let details = caller.may("os_compute_api:os-instance-actions:events:details", &target);
         let seen = Seen { version, admin, details };
-        let events: Vec<Value> = steps.iter().map(|step| event(step, &action, seen, &project_id)).collect();
+        // The last first, as actions are.
+        let events: Vec<Value> = steps.iter().rev().map(|step| event(step, &action, seen, &project_id)).collect();
         value["events"] = json!(events);
     }
     Ok(Json(json!({"instanceAction": value})))
@@ -148,8 +149,9 @@ fn event(step: &StepRecord, action: &Action, seen: Seen, project_id: &str) -> Va
     }
     if version >= Microversion(2, 62) {
         value["hostId"] = json!(host_id(project_id, step.host.as_deref().unwrap_or_default()));
-        if admin {
-            value["host"] = json!(step.host);
+        // Steps of the control, which are on no node, have none.
+        if let Some(host) = step.host.as_ref().filter(|_| admin) {
+            value["host"] = json!(host);
         }
     }
     if version >= Microversion(2, 84) {

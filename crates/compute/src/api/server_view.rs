@@ -94,7 +94,7 @@ const FIELDS: &[Field] = &[
     Field("accessIPv6", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.access_ipv6))),
     Field("links", 1, LAST, Seen::Everywhere, |f| Some(super::common::own_links(f.links, "servers", &f.server.id))),
     Field("OS-DCF:diskConfig", 1, LAST, Seen::Everywhere, |f| Some(json!(f.server.disk_config))),
-    Field("progress", 1, LAST, Seen::Everywhere, |f| matches!(status(f), "ACTIVE" | "BUILD").then(|| json!(0))),
+    Field("progress", 1, LAST, Seen::Everywhere, |f| PROGRESSING.contains(&status(f)).then(|| json!(0))),
     Field("fault", 1, LAST, Seen::Everywhere, fault),
     Field("OS-EXT-AZ:availability_zone", 1, LAST, Seen::Shown, |f| Some(json!(f.server.zone))),
     Field("OS-EXT-STS:task_state", 1, LAST, Seen::Shown, |f| Some(json!(some(&f.server.task_state)))),
@@ -135,6 +135,9 @@ const FIELDS: &[Field] = &[
     Field("pinned_availability_zone", 96, LAST, Seen::Shown, |f| Some(json!(some(&f.server.asked_zone)))),
     Field("scheduler_hints", 100, LAST, Seen::Everywhere, scheduler_hints),
 ];
+
+/// The states of servers that have a progress.
+const PROGRESSING: &[&str] = &["ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING"];
 
 fn some(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::common::{self, LAST, NoParameters, fields_check, name_check};
 use super::server_order::Body;
 use super::server_view::Place;
+use crate::server::create::Networks;
 use crate::server::list::Form;
 use crate::store::servers::Edit;
 use crate::{Compute, hostname};
@@ -102,6 +103,9 @@ async fn server_create(
     let by_reservation = body.server.return_reservation_id.is_some_and(|flag| flag.0);
     let made_up = compute.runtime().ids.secret()[..12].to_owned();
     let order = body.order(version, made_up)?;
+    if !matches!(order.networks, Networks::Auto { allocate: false }) {
+        caller.allow("os_compute_api:servers:create:attach_network", &own(&caller)?)?;
+    }
     let (password, disk_config) = (order.admin_pass.clone(), order.disk_config.clone());
     let groups =
         if order.security_groups.is_empty() { vec!["default".to_owned()] } else { order.security_groups.clone() };

@@ -15,6 +15,7 @@ pub(super) fn routes() -> Router<Compute> {
         .route("/", get(versions_list))
         .route("/v2", get(old_show))
         .route("/v2.1", get(version_show))
+        .route("/v2.1/", get(version_show))
         .route("/v2.1/versions/{id}", get(version_of_id))
 }
 

@@ -270,6 +270,7 @@ async fn addresses_may_name_the_project_of_the_token() {
         let with = get("/v2.1/0ff1ce/flavors?limit=0").await.expect(200);
         assert_eq!(with, get("/v2.1/flavors?limit=0").await.expect(200));
         get("/v2.1/0ff1ce/flavors/none").await.expect(404);
+        assert_eq!(get("/v2.1/0ff1ce/").await.expect(200)["version"]["id"], "v2.1");
         get("/v2.1/0ff1ce/nothing").await.expect(404);
         let refused = get("/v2.1/beef/flavors").await.expect(400);
         assert!(refused["badRequest"]["message"].as_str().unwrap().starts_with("Malformed request URL"), "{refused}");

@@ -144,7 +144,7 @@ fn around() -> Vec<Row> {
         row(58, "GET {paused}/os-instance-actions?unheard=1").turns(200, 400),
         row(58, "GET {paused}/os-instance-actions?changes-since=2100-01-01T00:00:00Z").hides("/instanceActions/0"),
         row(62, "GET {server}/os-instance-actions/{made}").shows("/instanceAction/events/0/hostId"),
-        row(62, "GET {server}/os-instance-actions/{made}").admin().shows("/instanceAction/events/0/host"),
+        row(62, "GET {server}/os-instance-actions/{made}").admin().shows("/instanceAction/events/4/host"),
         row(66, "GET {paused}/os-instance-actions?changes-before=2000-01-01T00:00:00Z").turns(400, 200),
         row(70, "GET {server}/os-interface").shows("/interfaceAttachments/0/tag"),
         row(78, "GET {server}/topology").turns(404, 200),

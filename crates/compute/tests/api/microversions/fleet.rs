@@ -32,6 +32,8 @@ fn hypervisors() -> Vec<Row> {
         row(53, "GET /os-hypervisors/{hypervisor_number}").turns(200, 400),
         row(53, "GET /os-hypervisors/{hypervisor}").turns(404, 200),
         row(53, "GET /os-hypervisors/{hypervisor}/uptime").turns(404, 200),
+        row(53, "GET /os-hypervisors?unheard=1").turns(200, 400),
+        row(53, "GET /os-hypervisors/detail?unheard=1").turns(200, 400),
         row(53, "GET /os-hypervisors").renames("/hypervisors/0/id"),
         row(53, "GET /os-hypervisors/detail").renames("/hypervisors/0/service/id"),
         row(53, "GET /os-hypervisors/node/search").turns(200, 404),
