@@ -8,6 +8,7 @@ use identity::{Identity, LimitModel};
 
 use crate::Compute;
 use crate::store::quotas as store;
+use crate::store::servers::servers_uncounted;
 
 /// Something that is counted or limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +39,19 @@ pub const RESOURCES: &[Resource] = &[
     Resource { name: "security_group_rules", unified: "", default: -1 },
 ];
 
+/// The GiB of disk that servers have. No quota set shows it: only identity's unified limits limit it.
+const DISK: Resource = Resource { name: "disk_gb", unified: "class:DISK_GB", default: -1 };
+
+fn every() -> impl Iterator<Item = &'static Resource> {
+    RESOURCES.iter().chain([&DISK])
+}
+
 /// The owner in `compute_quotas` of the limits that replace the built-in defaults.
 pub(crate) const DEFAULT_CLASS: &str = "class/default";
 
 /// What identity calls a resource, and its built-in limit.
 fn known(resource: &str) -> (&'static str, i64) {
-    let known = RESOURCES.iter().find(|known| known.name == resource);
+    let known = every().find(|known| known.name == resource);
     known.map_or(("", -1), |known| (known.unified, known.default))
 }
 
@@ -217,7 +225,7 @@ async fn limits_for(on: impl Into<On<'_>>, unified: &identity::Limits, owner: Ow
             .or_else(|| unified.default.get(resource.unified).copied())
             .unwrap_or(resource.default)
     };
-    Ok(RESOURCES.iter().map(|resource| (resource.name, limit(resource))).collect())
+    Ok(every().map(|resource| (resource.name, limit(resource))).collect())
 }
 
 /// What a project has in use. Resources that were never used are missing.
@@ -268,17 +276,27 @@ impl Compute {
     /// The limits that hold for an owner.
     pub(crate) async fn quota_limits(&self, owner: Owner<'_>) -> Result<Limits> {
         let unified = self.0.deps.identity.limits(self.db(), SERVICE, owner.project()).await?;
-        limits_for(self.db(), &unified, owner).await
+        let mut limits = limits_for(self.db(), &unified, owner).await?;
+        limits.remove(DISK.name);
+        Ok(limits)
     }
 
-    /// Under the flat model nothing counts by domain; what was counted under another would be wrong later.
+    /// Under the flat model nothing counts by domain; what was counted under another would be wrong later. Disk is counted
+    /// where an earlier release did not.
     pub(crate) async fn quota_start(&self) -> Result<()> {
+        let mut tx = self.db().begin().await?;
         if self.0.deps.identity.limit_model() == LimitModel::Flat {
-            let mut tx = self.db().begin().await?;
             store::usages_forget(&mut tx, DOMAIN_OWNER).await?;
-            tx.commit().await?;
         }
-        Ok(())
+        let mut used = BTreeMap::<String, i64>::new();
+        for server in servers_uncounted(&mut tx, DISK.name).await? {
+            let disk = server.quota_held().into_iter().find(|(name, _)| *name == DISK.name);
+            *used.entry(server.project_id).or_default() += disk.map_or(0, |(_, amount)| amount);
+        }
+        for (project_id, used) in used {
+            store::usage_start(&mut tx, &project_id, DISK.name, used).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     pub(crate) async fn quota_usages(&self, owner: Owner<'_>) -> Result<BTreeMap<String, i64>> {
@@ -301,7 +319,8 @@ impl Compute {
         for (resource, limit) in wanted {
             store::limit_set(&mut tx, &owner.own_limit(), resource, *limit).await?;
         }
-        let now = limits_for(&mut tx, &unified, owner).await?;
+        let mut now = limits_for(&mut tx, &unified, owner).await?;
+        now.remove(DISK.name);
         tx.commit().await?;
         Ok(now)
     }

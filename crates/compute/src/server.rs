@@ -94,8 +94,10 @@ pub(crate) struct Flavor {
 
 impl Flavor {
     /// What of the quota one server takes.
-    pub(crate) fn quota(&self, count: i64) -> [(&'static str, i64); 3] {
-        [("instances", count), ("cores", self.vcpus * count), ("ram", self.memory_mb * count)]
+    pub(crate) fn quota(&self, count: i64) -> [(&'static str, i64); 4] {
+        let Self { vcpus, memory_mb, .. } = self;
+        [("instances", 1), ("cores", *vcpus), ("ram", *memory_mb), ("disk_gb", self.disk_gb())]
+            .map(|(name, amount)| (name, amount * count))
     }
 
     /// The GiB of disk that one server takes of its node.

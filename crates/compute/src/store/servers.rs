@@ -289,6 +289,14 @@ pub(crate) async fn servers_waiting(db: &Db, vm_state: &str, before: Timestamp) 
     select.all(db).await
 }
 
+/// The servers of projects for which nothing says how much of a resource they use.
+pub(crate) async fn servers_uncounted(tx: &mut Tx, resource: &str) -> Result<Vec<Server>> {
+    let mut select = sql("SELECT ");
+    select.push(COLUMNS).push(" FROM servers WHERE deleted_at IS NULL AND project_id NOT IN ");
+    select.push("(SELECT owner_id FROM compute_usages WHERE resource = ").push_bind(resource).push(")");
+    select.all(tx).await
+}
+
 /// Keeps the password that a guest told, encrypted, or forgets it. With `once` only if there is none yet; tells whether
 /// it did.
 pub(crate) async fn password_set(tx: &mut Tx, id: &str, password: &str, once: bool) -> Result<bool> {

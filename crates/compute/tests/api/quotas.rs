@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::cloud::Cloud;
+use crate::fleet::Fleet;
 
 fn schema() -> Vec<db::Migration> {
     [identity::MIGRATIONS, compute::MIGRATIONS].concat()
@@ -275,4 +276,26 @@ async fn limits_come_from_identity_where_nothing_is_set_here() {
     assert_eq!(shown("blue").await, json!(5));
     let mut tx = cloud.db.begin().await.unwrap();
     quota::claim(&mut tx, &cloud.identity, "blue", &[("cores", 5)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn disk_is_limited_by_identity_alone() {
+    let fleet = Fleet::new().await;
+    fleet.created(&fleet.member).await;
+    let mut tx = fleet.db.begin().await.unwrap();
+    for text in [
+        "INSERT INTO identity_services (id, kind, name, enabled, extra) VALUES ('nova', 'compute', 'nova', TRUE, '{}')",
+        "INSERT INTO identity_registered_limits (id, service_id, resource_name, default_limit)
+         VALUES ('r', 'nova', 'class:DISK_GB', 1)",
+    ] {
+        sql(text).execute(&mut tx).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let order = fleet.order();
+    let refused = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(403);
+    assert!(refused["forbidden"]["message"].as_str().unwrap().contains("Quota exceeded for disk_gb"), "{refused}");
+    let shown = fleet.get(&fleet.member, "/compute/v2.1/limits").await.expect(200);
+    assert!(!shown.to_string().contains("disk"), "{shown}");
+    let set = fleet.get(&fleet.member, "/compute/v2.1/os-quota-sets/red").await.expect(200);
+    assert!(!set.to_string().contains("disk"), "{set}");
 }
