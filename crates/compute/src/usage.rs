@@ -96,7 +96,11 @@ mod tests {
             (AuditPeriod::Year, "2026-03-15T12:30:00Z", "2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
         ] {
             let period = period_before(moment.parse().unwrap(), length);
-            assert_eq!((period.begin.to_string().as_str(), period.end.to_string().as_str()), (begin, end), "{length:?}");
+            assert_eq!(
+                (period.begin.to_string().as_str(), period.end.to_string().as_str()),
+                (begin, end),
+                "{length:?}"
+            );
         }
     }
 }

@@ -40,7 +40,12 @@ impl Compute {
             }
         };
         let tx = self.server_claim(Some(caller), server, Action::Rescue).await?;
-        let data = ServerRescue { server_id: server.id.clone(), before: Before::of(server), rescue, admin_pass: admin_pass.to_owned() };
+        let data = ServerRescue {
+            server_id: server.id.clone(),
+            before: Before::of(server),
+            rescue,
+            admin_pass: admin_pass.to_owned(),
+        };
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
     }
 
