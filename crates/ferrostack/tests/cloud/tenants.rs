@@ -144,7 +144,8 @@ async fn tried(alice: &Alice, prefix: &str, row: &Row, who: Who) -> Option<Strin
     };
     let problem = problem.or_else(|| refusal_is_nameless(row, &answer))?;
     let text: String = text.chars().take(300).collect();
-    Some(format!("{} {path} by {name}: {problem}; the answer was {} {text}", row.method, answer.status.as_u16()))
+    let asked = alice.fill(&row.path);
+    Some(format!("{} {asked} by {name}: {problem}; the answer was {} {text}", row.method, answer.status.as_u16()))
 }
 
 async fn send(alice: &Alice, client: &Client, row: &Row, path: &str) -> Answer {
