@@ -76,6 +76,8 @@ db::row! {
         pub(crate) shelved_image_id: String,
         pub(crate) password: String,
         pub(crate) personality: db::Json<BTreeMap<String, String>>,
+        /// The sizes of its disks beside the root disk, where they are not the flavor's.
+        pub(crate) local_disks: db::Json<LocalDisks>,
     }
 }
 
@@ -132,6 +134,14 @@ impl From<image::ImageInfo> for Image {
             properties: info.properties,
         }
     }
+}
+
+/// Sizes that a block device mapping gives to disks of the flavor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct LocalDisks {
+    pub(crate) swap_mb: Option<i64>,
+    pub(crate) ephemeral_gb: Option<i64>,
 }
 
 /// What a server is rescued with.

@@ -11,6 +11,7 @@ use policy::Target;
 use serde_json::{Map, Value};
 use trace::Traced as _;
 
+use super::LocalDisks;
 use super::personality::File;
 use super::{Flavor, Image, Server, Wanted, work_target};
 use crate::quota::{self, Owner};
@@ -81,7 +82,7 @@ impl Compute {
         let project_id = caller.project_id()?.to_owned();
         let flavor = self.flavor_of(caller, &order.flavor_id).await?;
         let image = self.image_of(caller, &order.image_id, &flavor).await?;
-        check_local_disks(&order.local_disks, &flavor)?;
+        let local_disks = local_disks(&order.local_disks, &flavor)?;
         let key = match &order.key_name {
             Some(name) => Some(self.key_of(caller, name).await?),
             None => None,
@@ -100,6 +101,7 @@ impl Compute {
         let template = Server {
             config_drive: order.config_drive || !personality.is_empty(),
             personality: db::Json(personality),
+            local_disks: db::Json(local_disks),
             key_name: key.as_ref().map(|key| key.0.clone()),
             key_type: key.as_ref().map(|key| key.1.clone()),
             public_key: key.map(|key| key.2),
@@ -308,6 +310,7 @@ impl Compute {
             shelved_image_id: String::new(),
             password: String::new(),
             personality: db::Json(BTreeMap::new()),
+            local_disks: db::Json(LocalDisks::default()),
         }
     }
 }
@@ -344,29 +347,26 @@ pub(crate) fn metadata_item_check(key: &str, value: &str) -> Result<()> {
     ::api::fields::length(&format!("metadata {key}"), value, 0, 255)
 }
 
-/// The empty disks must be those that the flavor gives: one for swap and one ephemeral, of its sizes.
-fn check_local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<()> {
-    for (swap, what, most, unit) in
-        [(true, "Swap drive", flavor.swap_mb, "MiB"), (false, "Ephemeral disks", flavor.ephemeral_gb, "GiB")]
-    {
+/// The sizes of the empty disks: one for swap and one ephemeral, of the flavor's sizes or smaller ones.
+fn local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<LocalDisks> {
+    let size = |swap: bool, what: &str, most: i64, unit: &str| {
         let asked: Vec<&LocalDisk> = disks.iter().filter(|disk| disk.swap == swap).collect();
-        if asked.is_empty() {
-            continue;
-        }
-        let size: i64 = asked.iter().map(|disk| disk.size.unwrap_or(most)).sum();
-        if size > most || most == 0 {
+        let Some(first) = asked.first() else { return Ok(None) };
+        if most == 0 || asked.iter().map(|disk| disk.size.unwrap_or(most)).sum::<i64>() > most {
             return Err(Error::bad_request(format!(
                 "{what} requested are larger than the flavor allows, which is {most} {unit}. Ask for less or use a \
                  larger flavor."
             )));
         }
-        if size < most || asked.len() > 1 {
-            return Err(Error::bad_request(format!(
-                "{what}: a server of this cloud has the flavor's {most} {unit} in one disk; leave out volume_size."
-            )));
+        if asked.len() > 1 {
+            return Err(Error::bad_request(format!("{what}: a server of this cloud has one; ask for no more.")));
         }
-    }
-    Ok(())
+        Ok(first.size.filter(|size| *size < most))
+    };
+    Ok(LocalDisks {
+        swap_mb: size(true, "Swap drive", flavor.swap_mb, "MiB")?,
+        ephemeral_gb: size(false, "Ephemeral disks", flavor.ephemeral_gb, "GiB")?,
+    })
 }
 
 pub(crate) fn check_user_data(user_data: Option<&str>) -> Result<()> {

@@ -12,7 +12,7 @@ pub(crate) const COLUMNS: &str = "id, number, project_id, user_id, name, descrip
     launch_index, flavor, image_id, image, key_name, key_type, public_key, metadata, user_data, config_drive, \
     asked_zone, asked_host, scheduler_hints, networks, security_groups, zone, host, vm_state, task_state, \
     power_state, locked, locked_reason, fault, access_ipv4, access_ipv6, disk_config, created_at, updated_at, \
-    launched_at, deleted_at, locked_by, rescue, resized_from, shelved_image_id, password, personality";
+    launched_at, deleted_at, locked_by, rescue, resized_from, shelved_image_id, password, personality, local_disks";
 
 /// Writes a new server.
 pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
@@ -46,6 +46,7 @@ pub(crate) async fn server_insert(tx: &mut Tx, server: &Server) -> Result<()> {
     insert.push_bind(&server.locked_by).push(", ").push_bind(server.rescue.clone()).push(", ");
     insert.push_bind(server.resized_from.clone()).push(", ").push_bind(&server.shelved_image_id).push(", ");
     insert.push_bind(&server.password).push(", ").push_bind(&server.personality).push(", ");
+    insert.push_bind(&server.local_disks).push(", ");
     insert.push_bind(&server.flavor.0.id).push(", ").push_bind(server.created_at).push(")");
     insert.execute(tx).await.map(drop)
 }

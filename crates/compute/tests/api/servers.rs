@@ -335,9 +335,17 @@ async fn long_host_names_and_local_disks_are_taken() {
     ask("2.90", mapping, swap(json!(64))).await.expect(202);
     ask("2.90", mapping, swap(Value::Null)).await.expect(202);
     ask("2.90", mapping, blank(json!(2))).await.expect(202);
+    fleet.settle().await;
+    fleet.node.local_disks.lock().unwrap().clear();
+    let blank_of = |size: u64| json!({"source_type": "blank", "destination_type": "local", "volume_size": size});
+    ask("2.90", mapping, swap(json!(1))).await.expect(202);
+    fleet.settle().await;
+    ask("2.90", mapping, blank(json!(1))).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(*fleet.node.local_disks.lock().unwrap(), [(2, 1), (1, 64)]);
     for bad in [
+        json!([image, blank_of(1), blank_of(1)]),
         swap(json!(65)),
-        swap(json!(1)),
         blank(json!(3)),
         json!([image, {"source_type": "blank", "destination_type": "volume", "volume_size": 1}]),
         json!([image, {"source_type": "snapshot", "uuid": fleet.image_id, "destination_type": "volume"}]),
