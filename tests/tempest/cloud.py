@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -112,6 +113,7 @@ class Cloud:
             image_file.write_bytes(bytes(1 << 20))
         self._external_network()
         self._image_limits()
+        self._node()
         return {
             "image": self._image("guest", image_file, image_format),
             "other_image": self._image("other-guest", image_file, image_format),
@@ -121,6 +123,14 @@ class Cloud:
             "image_file": image_file,
             "image_format": image_format,
         }
+
+    def _node(self):
+        """Waits for the node: libvirt looks at QEMU for seconds when it is new."""
+        for _ in range(120):
+            if self.call("GET", "/compute/v2.1/os-hypervisors")[1]["hypervisors"]:
+                return
+            time.sleep(0.5)
+        raise SystemExit("no node reported within a minute")
 
     def _image(self, name, file, image_format):
         body = {"name": name, "disk_format": image_format, "container_format": "bare", "visibility": "public"}
