@@ -12,6 +12,12 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+# By the type of the service.
+LIMITS = {
+    "image": {"image_count_total": 200, "image_count_uploading": 200, "image_size_total": 20000, "image_stage_total": 20000},
+    "compute": {"servers": 10, "class:VCPU": 20, "class:MEMORY_MB": 51200, "class:DISK_GB": 1000},
+}
+
 # What the options of [identity] in tempest.conf promise.
 CONFIGURATION = """\
 [identity.security_compliance]
@@ -112,7 +118,7 @@ class Cloud:
             image_file, image_format, memory = self.state / "disk", "raw", 64
             image_file.write_bytes(bytes(1 << 20))
         self._external_network()
-        self._image_limits()
+        self._limits()
         self._node()
         return {
             "image": self._image("guest", image_file, image_format),
@@ -142,14 +148,14 @@ class Cloud:
                   content="application/octet-stream")
         return image["id"]
 
-    def _image_limits(self):
-        """Has the image service limit what projects have; its limits are unified ones alone."""
-        services = self.call("GET", "/identity/v3/services?type=image")[1]["services"]
-        place = {"service_id": services[0]["id"], "region_id": "RegionOne"}
-        limits = [{**place, "resource_name": name, "default_limit": most} for name, most in (
-            ("image_count_total", 200), ("image_count_uploading", 200),
-            ("image_size_total", 20000), ("image_stage_total", 20000))]
-        self.call("POST", "/identity/v3/registered_limits", {"registered_limits": limits})
+    def _limits(self):
+        """Registers unified limits: those of images limit what projects have by themselves; those of compute are what
+        compute has built in, for tests that change them."""
+        for kind, most in LIMITS.items():
+            services = self.call("GET", f"/identity/v3/services?type={kind}")[1]["services"]
+            place = {"service_id": services[0]["id"], "region_id": "RegionOne"}
+            limits = [{**place, "resource_name": name, "default_limit": most} for name, most in most.items()]
+            self.call("POST", "/identity/v3/registered_limits", {"registered_limits": limits})
 
     def _flavor(self, name, ram):
         body = {"flavor": {"name": name, "ram": ram, "vcpus": 1, "disk": 1}}
