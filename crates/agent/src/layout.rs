@@ -83,7 +83,8 @@ pub(crate) enum ServerFile {
     Rescue,
     /// The root disk on its way to the image service.
     Copy,
-    Ephemeral,
+    /// By its number.
+    Ephemeral(usize),
     Swap,
     ConfigDrive,
     /// The config drive while the server is rescued.
@@ -93,7 +94,24 @@ pub(crate) enum ServerFile {
     ConsoleLogOld,
 }
 
+/// The names of the ephemeral disks; a server has no more.
+const EPHEMERALS: [&str; 8] = [
+    "ephemeral.img",
+    "ephemeral1.img",
+    "ephemeral2.img",
+    "ephemeral3.img",
+    "ephemeral4.img",
+    "ephemeral5.img",
+    "ephemeral6.img",
+    "ephemeral7.img",
+];
+
 impl ServerFile {
+    /// Every ephemeral disk that a server may have.
+    pub(crate) fn ephemerals() -> impl Iterator<Item = Self> {
+        (0..EPHEMERALS.len()).map(Self::Ephemeral)
+    }
+
     /// The config drive that the server has now.
     pub(crate) fn config_drive(server: &ServerSpec) -> Self {
         if server.rescue.is_some() { Self::RescueConfigDrive } else { Self::ConfigDrive }
@@ -113,7 +131,7 @@ impl ServerFile {
             Self::Root => "root.qcow2",
             Self::Rescue => "rescue.qcow2",
             Self::Copy => "copy.qcow2",
-            Self::Ephemeral => "ephemeral.img",
+            Self::Ephemeral(number) => EPHEMERALS.get(number).copied().unwrap_or("ephemeral.img"),
             Self::Swap => "swap.img",
             Self::ConfigDrive => "config.iso",
             Self::RescueConfigDrive => "rescue-config.iso",

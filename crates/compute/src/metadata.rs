@@ -143,14 +143,29 @@ impl Documents<'_> {
         document
     }
 
-    /// Interfaces that the user labelled.
+    /// Interfaces and disks that the user labelled.
     fn devices(&self) -> Vec<Value> {
         let labelled = self.ports.iter().filter_map(|port| Some((port, port.tag.as_deref()?)));
         labelled
             .map(|(port, tag)| {
                 json!({"type": "nic", "bus": "none", "address": "none", "mac": port.mac_address, "tags": [tag]})
             })
+            .chain(self.labelled_disks())
             .collect()
+    }
+
+    /// Disks that the user labelled, by the names that the guest gives them.
+    fn labelled_disks(&self) -> impl Iterator<Item = Value> {
+        let bus = self.server.image.0.properties.get("hw_disk_bus").map_or("virtio", String::as_str);
+        let prefix = match bus {
+            "virtio" => "vd",
+            "ide" => "hd",
+            _ => "sd",
+        };
+        ('a'..='z').zip(&self.server.local_disks.0.tags).filter_map(move |(letter, tag)| {
+            let path = format!("/dev/{prefix}{letter}");
+            Some(json!({"type": "disk", "bus": bus, "address": "none", "path": path, "tags": [tag.as_ref()?]}))
+        })
     }
 
     /// The files of the config drive: path, and content in base64.

@@ -136,12 +136,15 @@ impl From<image::ImageInfo> for Image {
     }
 }
 
-/// Sizes that a block device mapping gives to disks of the flavor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What a block device mapping says of the flavor's disks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct LocalDisks {
     pub(crate) swap_mb: Option<i64>,
-    pub(crate) ephemeral_gb: Option<i64>,
+    /// None for one of the flavor's size.
+    pub(crate) ephemerals_gb: Vec<i64>,
+    /// The labels of the disks in their order: root, ephemeral ones, swap.
+    pub(crate) tags: Vec<Option<String>>,
 }
 
 /// What a server is rescued with.
@@ -233,6 +236,13 @@ impl Server {
         let old = self.resized_from().map(|resized| resized.flavor.quota(1));
         let held = self.flavor.0.quota(1).into_iter().enumerate();
         held.map(|(index, (name, amount))| (name, old.map_or(amount, |old| amount.max(old[index].1)))).collect()
+    }
+
+    /// The sizes of its ephemeral disks in GiB.
+    pub(crate) fn ephemerals_gb(&self) -> Vec<i64> {
+        let asked = &self.local_disks.0.ephemerals_gb;
+        let usual = Some(self.flavor.0.ephemeral_gb).filter(|size| *size > 0);
+        if asked.is_empty() { usual.into_iter().collect() } else { asked.clone() }
     }
 
     /// What durable work calls it.

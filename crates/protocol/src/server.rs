@@ -25,8 +25,8 @@ pub struct ServerSpec {
     pub root_disk: DiskSource,
     /// The root disk's size in GiB; 0 takes the image's.
     pub root_gb: u64,
-    /// A further empty disk, in GiB; 0 for none.
-    pub ephemeral_gb: u64,
+    /// Further empty disks, in GiB.
+    pub ephemerals_gb: Vec<u64>,
     /// A swap disk, in MiB; 0 for none.
     pub swap_mb: u64,
     /// Its network ports, in the order of the guest's interfaces.

@@ -122,10 +122,9 @@ impl Disks for FileDisks {
         if let Some(rescue) = &server.rescue {
             self.overlay_create(&server.id, ServerFile::Rescue, &rescue.image, 0).await?;
         }
-        if server.ephemeral_gb > 0 {
-            let path = layout.file(&server.id, ServerFile::Ephemeral);
-            let arguments = ["mkfs.ext4", "-q", "-F", "-L", "ephemeral0"];
-            made(path, async |path| raw_create(path, server.ephemeral_gb << 30, &arguments).await).await?;
+        for (number, size) in server.ephemerals_gb.iter().enumerate() {
+            let path = layout.file(&server.id, ServerFile::Ephemeral(number));
+            made(path, async |path| ephemeral_create(path, number, size << 30).await).await?;
         }
         if server.swap_mb > 0 {
             let path = layout.file(&server.id, ServerFile::Swap);
@@ -140,8 +139,8 @@ impl Disks for FileDisks {
 
     async fn disks_rebuild(&self, server: &ServerSpec, preserve_ephemeral: bool) -> Result<(), Problem> {
         id_check(&server.id)?;
-        let ephemeral = (!preserve_ephemeral).then_some(ServerFile::Ephemeral);
-        for file in [ServerFile::Root, ServerFile::Swap, ServerFile::ConfigDrive].into_iter().chain(ephemeral) {
+        let ephemerals = ServerFile::ephemerals().filter(|_| !preserve_ephemeral);
+        for file in [ServerFile::Root, ServerFile::Swap, ServerFile::ConfigDrive].into_iter().chain(ephemerals) {
             let path = self.0.layout.file(&server.id, file);
             gone(fs::remove_file(&path).await, &path)?;
         }
@@ -206,6 +205,11 @@ pub(super) async fn made(path: PathBuf, make: impl AsyncFnOnce(&Path) -> Result<
     make(&new).await?;
     fs::set_permissions(&new, Permissions::from_mode(0o600)).await.map_err(failed(&new))?;
     fs::rename(&new, &path).await.map_err(failed(&path))
+}
+
+/// Makes an ephemeral disk with a file system that its number names.
+pub(super) async fn ephemeral_create(path: &Path, number: usize, size: u64) -> Result<(), Problem> {
+    raw_create(path, size, &["mkfs.ext4", "-q", "-F", "-L", &format!("ephemeral{number}")]).await
 }
 
 /// Makes an empty disk of that size that takes no space yet, and formats it.

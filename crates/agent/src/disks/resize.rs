@@ -7,7 +7,7 @@ use protocol::{Problem, ServerSpec};
 use tokio::fs;
 use tokio::process::Command;
 
-use super::files::{failed, gone, made, raw_create};
+use super::files::{ephemeral_create, failed, gone, made, raw_create};
 use crate::layout::{Layout, ServerFile};
 use crate::tools;
 
@@ -17,7 +17,9 @@ const COPY_LIMIT: Duration = Duration::from_secs(6 * 3600);
 const GROW_LIMIT: Duration = Duration::from_secs(3600);
 
 /// The disks that have a size.
-const SIZED: [ServerFile; 3] = [ServerFile::Root, ServerFile::Ephemeral, ServerFile::Swap];
+fn sized() -> impl Iterator<Item = ServerFile> {
+    [ServerFile::Root, ServerFile::Swap].into_iter().chain(ServerFile::ephemerals())
+}
 
 /// Keeps the old disks, unless that was done already, and has those of the server in its new size.
 pub(super) async fn resize(layout: &Layout, server: &ServerSpec) -> Result<(), Problem> {
@@ -28,7 +30,10 @@ pub(super) async fn resize(layout: &Layout, server: &ServerSpec) -> Result<(), P
         grow.args(["resize", "-q", "-f", "qcow2"]).arg(&root).arg(format!("{}G", server.root_gb));
         tools::run(&mut grow, tools::SHORT).await?;
     }
-    ephemeral(layout, server).await?;
+    for (number, file) in ServerFile::ephemerals().enumerate() {
+        let size = server.ephemerals_gb.get(number).copied().unwrap_or(0) << 30;
+        ephemeral(&layout.file(&server.id, file), number, size).await?;
+    }
     swap(layout, server).await
 }
 
@@ -46,13 +51,12 @@ pub(super) async fn revert(layout: &Layout, server: &ServerSpec) -> Result<(), P
     if !fs::try_exists(&kept).await.map_err(failed(&kept))? {
         return Ok(());
     }
-    for (has, file) in [(server.ephemeral_gb > 0, ServerFile::Ephemeral), (server.swap_mb > 0, ServerFile::Swap)] {
+    let has_not = ServerFile::ephemerals().skip(server.ephemerals_gb.len());
+    for file in has_not.chain((server.swap_mb == 0).then_some(ServerFile::Swap)) {
         let path = layout.file(&server.id, file);
-        if !has {
-            gone(fs::remove_file(&path).await, &path)?;
-        }
+        gone(fs::remove_file(&path).await, &path)?;
     }
-    for file in SIZED {
+    for file in sized() {
         let path = layout.file(&server.id, file);
         // What is not there is back already, or never was.
         gone(fs::rename(kept.join(file.name()), &path).await, &path)?;
@@ -69,7 +73,7 @@ async fn keep(layout: &Layout, server_id: &str) -> Result<(), Problem> {
     let part = new(&kept);
     gone(fs::remove_dir_all(&part).await, &part)?;
     fs::create_dir(&part).await.map_err(failed(&part))?;
-    for file in SIZED {
+    for file in sized() {
         let path = layout.file(server_id, file);
         if fs::try_exists(&path).await.map_err(failed(&path))? {
             let mut copy = Command::new("cp");
@@ -80,21 +84,19 @@ async fn keep(layout: &Layout, server_id: &str) -> Result<(), Problem> {
     fs::rename(&part, &kept).await.map_err(failed(&kept))
 }
 
-/// The ephemeral disk in its new size, with what it has.
-async fn ephemeral(layout: &Layout, server: &ServerSpec) -> Result<(), Problem> {
-    let (path, size) = (layout.file(&server.id, ServerFile::Ephemeral), server.ephemeral_gb << 30);
+/// An ephemeral disk in its new size, with what it has.
+async fn ephemeral(path: &Path, number: usize, size: u64) -> Result<(), Problem> {
     if size == 0 {
-        return gone(fs::remove_file(&path).await, &path);
+        return gone(fs::remove_file(path).await, path);
     }
-    let arguments = ["mkfs.ext4", "-q", "-F", "-L", "ephemeral0"];
-    made(path.clone(), async |path| raw_create(path, size, &arguments).await).await?;
-    let file = fs::OpenOptions::new().write(true).open(&path).await.map_err(failed(&path))?;
-    if file.metadata().await.map_err(failed(&path))?.len() < size {
-        file.set_len(size).await.map_err(failed(&path))?;
+    made(path.to_owned(), async |path| ephemeral_create(path, number, size).await).await?;
+    let file = fs::OpenOptions::new().write(true).open(path).await.map_err(failed(path))?;
+    if file.metadata().await.map_err(failed(path))?.len() < size {
+        file.set_len(size).await.map_err(failed(path))?;
         // A guest may have made something else of it, which is then left as it is.
-        let grown = tools::run(Command::new("e2fsck").args(["-f", "-p"]).arg(&path), GROW_LIMIT).await;
+        let grown = tools::run(Command::new("e2fsck").args(["-f", "-p"]).arg(path), GROW_LIMIT).await;
         if grown.is_ok() {
-            tools::run(Command::new("resize2fs").arg(&path), GROW_LIMIT).await?;
+            tools::run(Command::new("resize2fs").arg(path), GROW_LIMIT).await?;
         }
     }
     Ok(())

@@ -318,7 +318,7 @@ impl Node {
 /// The disks that a server is given with.
 fn disks(server: &ServerSpec) -> Vec<String> {
     let mut disks = vec!["root".to_owned()];
-    disks.extend((server.ephemeral_gb > 0).then(|| "ephemeral".to_owned()));
+    disks.extend(server.ephemerals_gb.iter().map(|_| "ephemeral".to_owned()));
     disks.extend((server.swap_mb > 0).then(|| "swap".to_owned()));
     disks.extend(server.config_drive.is_some().then(|| "config".to_owned()));
     disks.extend(server.rescue.is_some().then(|| RESCUE.to_owned()));

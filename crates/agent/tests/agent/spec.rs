@@ -24,7 +24,7 @@ pub fn server(number: u8) -> ServerSpec {
         memory_mb: 128,
         root_disk: DiskSource::Image(image()),
         root_gb: 1,
-        ephemeral_gb: 0,
+        ephemerals_gb: Vec::new(),
         swap_mb: 0,
         ports: vec![ServerPort {
             id: format!("33333333-00{number:02x}-4000-8000-000000000001"),

@@ -113,7 +113,7 @@ pub async fn off(drivers: &Drivers, dir: &Path, server: &ServerSpec) {
         info["virtual-size"].as_u64().unwrap() >> 30
     };
     let length = |name: &str| std::fs::metadata(folder.join(name)).map(|file| file.len()).unwrap_or(0);
-    let large = ServerSpec { root_gb: 2, ephemeral_gb: 2, swap_mb: 0, ..server.clone() };
+    let large = ServerSpec { root_gb: 2, ephemerals_gb: vec![2], swap_mb: 0, ..server.clone() };
     for _ in 0..2 {
         disks.disks_resize(&large).await.unwrap();
         assert_eq!((size(), length("ephemeral.img") >> 30, length("swap.img")), (2, 2, 0));
@@ -129,7 +129,7 @@ pub async fn off(drivers: &Drivers, dir: &Path, server: &ServerSpec) {
 
     let DiskSource::Image(image) = server.root_disk.clone();
     let rescue = Some(Rescue { image, image_properties: server.image_properties.clone() });
-    let rescued = ServerSpec { rescue, root_gb: 2, ephemeral_gb: 2, swap_mb: 0, ..server.clone() };
+    let rescued = ServerSpec { rescue, root_gb: 2, ephemerals_gb: vec![2], swap_mb: 0, ..server.clone() };
     disks.disks_create(&rescued).await.unwrap();
     let from = hypervisor.console_output(id, None).await.unwrap().len();
     hypervisor.server_start(&rescued).await.unwrap();

@@ -74,7 +74,7 @@ fn server(image: ImageSource) -> ServerSpec {
         memory_mb: 128,
         root_disk: DiskSource::Image(image),
         root_gb: 1,
-        ephemeral_gb: 1,
+        ephemerals_gb: vec![1],
         swap_mb: 16,
         ports: vec![ServerPort {
             id: uuid(),

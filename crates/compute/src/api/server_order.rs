@@ -155,7 +155,7 @@ struct BlockDevice {
 }
 
 impl BlockDevice {
-    /// 400 for fields that the microversion does not have, and for labels, which disks cannot have yet.
+    /// 400 for fields that the microversion does not have, and for labels that are none.
     fn check_version(&self, version: Microversion) -> Result<()> {
         // Labels came with 2.32, were lost at once and are there again since 2.42.
         let labels = if version == Microversion(2, 32) { 32 } else { 42 };
@@ -163,10 +163,7 @@ impl BlockDevice {
             version,
             &[("tag", self.tag.is_some(), labels, LAST), ("volume_type", self.volume_type.is_some(), 67, LAST)],
         )?;
-        if self.tag.is_some() {
-            return Err(Error::bad_request("Disks cannot be labelled in this cloud yet; leave out their tag."));
-        }
-        Ok(())
+        self.tag.iter().try_for_each(|tag| check_tags(std::slice::from_ref(tag)))
     }
 
     /// The disk of the node that an empty mapping asks for; 400 for volumes, of which there are none.
@@ -182,7 +179,7 @@ impl BlockDevice {
             return Err(Error::bad_request("Block device mapping is invalid: a blank disk has nothing to boot from."));
         }
         let size = self.volume_size.map(|size| size.within("volume_size", 1)).transpose()?;
-        Ok(LocalDisk { swap: self.guest_format.as_deref() == Some("swap"), size })
+        Ok(LocalDisk { swap: self.guest_format.as_deref() == Some("swap"), size, tag: self.tag.clone() })
     }
 }
 
@@ -199,7 +196,7 @@ impl Body {
             fields::length("description", description, 0, 255)?;
         }
         let (min_count, max_count) = server.counts()?;
-        let (image_id, local_disks) = server.disks()?;
+        let (image_id, root_tag, local_disks) = server.disks()?;
         let networks = networks(server.networks, version)?;
         let tags = server.tags.unwrap_or_default();
         check_tags(&tags)?;
@@ -216,6 +213,7 @@ impl Body {
             hostname: server.hostname,
             flavor_id: server.flavor.id(),
             image_id,
+            root_tag,
             local_disks,
             personality: server.personality.unwrap_or_default(),
             key_name: server.key_name,
@@ -278,10 +276,10 @@ impl NewServer {
         Ok((min, max))
     }
 
-    /// The image, given as such or as the one disk that it is copied to, and the empty disks beside it.
-    fn disks(&self) -> Result<(String, Vec<LocalDisk>)> {
+    /// The image, given as such or as the one disk that it is copied to, that disk's label, and the empty disks beside it.
+    fn disks(&self) -> Result<(String, Option<String>, Vec<LocalDisk>)> {
         let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut empty = Vec::new();
+        let (mut empty, mut root_tag) = (Vec::new(), None);
         let mut image = self.image.as_deref().map(last).filter(|image| !image.is_empty());
         for device in self.block_device_mapping_v2.iter().flatten() {
             let local = device.source_type.as_deref() == Some("image")
@@ -297,6 +295,7 @@ impl NewServer {
                 ));
             }
             image = image.or_else(|| device.uuid.clone());
+            root_tag.clone_from(&device.tag);
         }
         let image = image.ok_or_else(|| {
             Error::bad_request("Invalid imageRef provided: name the image that the server is to start from.")
@@ -304,7 +303,7 @@ impl NewServer {
         if !fields::is_uuid(&image) {
             return Err(Error::bad_request("Invalid imageRef provided: it is not an image's id."));
         }
-        Ok((image, empty))
+        Ok((image, root_tag, empty))
     }
 }
 

@@ -33,13 +33,18 @@ pub(crate) enum Networks {
 }
 
 /// An empty disk on the node that an order names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LocalDisk {
     /// Whether it is for swapping, else it is an ephemeral disk.
     pub(crate) swap: bool,
     /// MiB of swap or GiB of an ephemeral disk; as the flavor has it, if it is not said.
     pub(crate) size: Option<i64>,
+    /// Its label.
+    pub(crate) tag: Option<String>,
 }
+
+/// The most ephemeral disks of a server.
+const MOST_EPHEMERALS: usize = 8;
 
 /// An order for servers, as the API read it.
 #[derive(Debug, Clone)]
@@ -49,6 +54,8 @@ pub(crate) struct Order {
     pub(crate) hostname: Option<String>,
     pub(crate) flavor_id: String,
     pub(crate) image_id: String,
+    /// The label of the root disk.
+    pub(crate) root_tag: Option<String>,
     pub(crate) local_disks: Vec<LocalDisk>,
     pub(crate) personality: Vec<File>,
     pub(crate) key_name: Option<String>,
@@ -82,7 +89,7 @@ impl Compute {
         let project_id = caller.project_id()?.to_owned();
         let flavor = self.flavor_of(caller, &order.flavor_id).await?;
         let image = self.image_of(caller, &order.image_id, &flavor).await?;
-        let local_disks = local_disks(&order.local_disks, &flavor)?;
+        let local_disks = local_disks(&order, &flavor)?;
         let key = match &order.key_name {
             Some(name) => Some(self.key_of(caller, name).await?),
             None => None,
@@ -347,25 +354,40 @@ pub(crate) fn metadata_item_check(key: &str, value: &str) -> Result<()> {
     ::api::fields::length(&format!("metadata {key}"), value, 0, 255)
 }
 
-/// The sizes of the empty disks: one for swap and one ephemeral, of the flavor's sizes or smaller ones.
-fn local_disks(disks: &[LocalDisk], flavor: &Flavor) -> Result<LocalDisks> {
-    let size = |swap: bool, what: &str, most: i64, unit: &str| {
-        let asked: Vec<&LocalDisk> = disks.iter().filter(|disk| disk.swap == swap).collect();
-        let Some(first) = asked.first() else { return Ok(None) };
-        if most == 0 || asked.iter().map(|disk| disk.size.unwrap_or(most)).sum::<i64>() > most {
+/// The disks beside the root disk as the order wants them, which together are no larger than the flavor has them, and the
+/// labels of all.
+fn local_disks(order: &Order, flavor: &Flavor) -> Result<LocalDisks> {
+    let (swaps, ephemerals): (Vec<&LocalDisk>, Vec<&LocalDisk>) = order.local_disks.iter().partition(|disk| disk.swap);
+    for (asked, what, most, unit) in
+        [(&swaps, "Swap drive", flavor.swap_mb, "MiB"), (&ephemerals, "Ephemeral disks", flavor.ephemeral_gb, "GiB")]
+    {
+        let size: i64 = asked.iter().map(|disk| disk.size.unwrap_or(most)).fold(0, i64::saturating_add);
+        if !asked.is_empty() && (most == 0 || size > most) {
             return Err(Error::bad_request(format!(
                 "{what} requested are larger than the flavor allows, which is {most} {unit}. Ask for less or use a \
                  larger flavor."
             )));
         }
-        if asked.len() > 1 {
-            return Err(Error::bad_request(format!("{what}: a server of this cloud has one; ask for no more.")));
-        }
-        Ok(first.size.filter(|size| *size < most))
-    };
+    }
+    if swaps.len() > 1 || ephemerals.len() > MOST_EPHEMERALS {
+        return Err(Error::bad_request(format!(
+            "A server has one swap disk and {MOST_EPHEMERALS} ephemeral disks at most; ask for fewer."
+        )));
+    }
+    let swap_tag = swaps.first().and_then(|disk| disk.tag.clone());
+    let mut tags = vec![order.root_tag.clone()];
+    tags.extend(ephemerals.iter().map(|disk| disk.tag.clone()));
+    if ephemerals.is_empty() && flavor.ephemeral_gb > 0 {
+        tags.push(None);
+    }
+    tags.push(swap_tag);
+    if tags.iter().all(Option::is_none) {
+        tags.clear();
+    }
     Ok(LocalDisks {
-        swap_mb: size(true, "Swap drive", flavor.swap_mb, "MiB")?,
-        ephemeral_gb: size(false, "Ephemeral disks", flavor.ephemeral_gb, "GiB")?,
+        swap_mb: swaps.first().and_then(|disk| disk.size),
+        ephemerals_gb: ephemerals.iter().map(|disk| disk.size.unwrap_or(flavor.ephemeral_gb)).collect(),
+        tags,
     })
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn server_spec(
     ports: &[PortInfo],
     admin_pass: Option<&str>,
 ) -> ServerSpec {
-    let (flavor, disks) = (&server.flavor.0, server.local_disks.0);
+    let flavor = &server.flavor.0;
     let size = |number: i64| u64::try_from(number).unwrap_or(0);
     let seed = compute.runtime().ids.bytes();
     let documents = metadata::Documents { server, ports, zone: zone(compute, server), admin_pass, seed };
@@ -39,8 +39,8 @@ pub(crate) fn server_spec(
         memory_mb: size(flavor.memory_mb),
         root_disk: DiskSource::Image(image_source(&server.image_id, &server.image.0)),
         root_gb: size(flavor.root_gb),
-        ephemeral_gb: size(disks.ephemeral_gb.unwrap_or(i64::MAX).min(flavor.ephemeral_gb)),
-        swap_mb: size(disks.swap_mb.unwrap_or(i64::MAX).min(flavor.swap_mb)),
+        ephemerals_gb: server.ephemerals_gb().into_iter().map(size).collect(),
+        swap_mb: size(server.local_disks.0.swap_mb.unwrap_or(i64::MAX).min(flavor.swap_mb)),
         ports: ports.iter().map(server_port).collect(),
         config_drive: server.config_drive.then(|| documents.config_drive()),
         extra_specs: flavor.extra_specs.clone(),

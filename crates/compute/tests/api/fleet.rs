@@ -46,8 +46,8 @@ pub struct Node {
     pub taps: Mutex<BTreeSet<String>>,
     pub calls: Mutex<Vec<String>>,
     pub config_drives: Mutex<BTreeMap<String, Vec<String>>>,
-    /// The GiB of ephemeral and the MiB of swap disks that were made.
-    pub local_disks: Mutex<Vec<(u64, u64)>>,
+    /// The GiB of ephemeral disks and the MiB of swap that were made.
+    pub local_disks: Mutex<Vec<(Vec<u64>, u64)>>,
     /// Whose passwords were set.
     pub passwords: Mutex<Vec<(Option<String>, String)>>,
     /// The call that fails, and how.
@@ -74,7 +74,7 @@ impl Node {
         }
         match call {
             Call::DisksCreate { server } => {
-                self.local_disks.lock().unwrap().push((server.ephemeral_gb, server.swap_mb));
+                self.local_disks.lock().unwrap().push((server.ephemerals_gb.clone(), server.swap_mb));
                 let files = server.config_drive.unwrap_or_default().into_keys().collect();
                 self.config_drives.lock().unwrap().insert(server.id.clone(), files);
                 self.disks.lock().unwrap().insert(server.id);

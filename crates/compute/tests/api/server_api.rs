@@ -247,6 +247,18 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     order["server"]["metadata"] = json!({"role": "web"});
     order["server"]["config_drive"] = json!(true);
     order["server"]["personality"] = json!([{"path": "/etc/motd", "contents": "d2VsY29tZQ=="}]);
+    let flavor = json!({"flavor": {"id": "2", "name": "disks", "ram": 64, "vcpus": 1, "disk": 1,
+        "OS-FLV-EXT-DATA:ephemeral": 2, "swap": 64}});
+    fleet.ask(&fleet.admin, "POST /compute/v2.1/flavors", flavor).await.expect(200);
+    order["server"]["flavorRef"] = json!("2");
+    let blank = json!({"source_type": "blank", "destination_type": "local", "volume_size": 1});
+    let mut scratch = blank.clone();
+    scratch["tag"] = json!("scratch");
+    order["server"]["block_device_mapping_v2"] = json!([
+        {"source_type": "image", "destination_type": "local", "boot_index": 0, "uuid": fleet.image_id, "tag": "system"},
+        blank,
+        scratch,
+    ]);
     let made = fleet.ask_in(&fleet.member, "2.56", "POST /compute/v2.1/servers", order).await.expect(202);
     fleet.settle().await;
     let id = made["server"]["id"].as_str().unwrap().to_owned();
@@ -264,6 +276,8 @@ async fn guests_read_about_themselves_through_a_signing_proxy() {
     assert_eq!(document["uuid"], json!(id));
     assert_eq!(document["meta"], json!({"role": "web"}));
     assert_eq!(document.get("admin_pass"), None);
+    let disk = |path: &str, tag: &str| json!({"type": "disk", "bus": "virtio", "address": "none", "path": path, "tags": [tag]});
+    assert_eq!(document["devices"], json!([disk("/dev/vda", "system"), disk("/dev/vdc", "scratch")]));
     assert_eq!(document["files"], json!([{"path": "/etc/motd", "content_path": "/content/0000"}]));
     assert_eq!(get("/openstack/content/0000", &address, "shared").await.expect(200), json!("welcome"));
     get("/openstack/content/0001", &address, "shared").await.expect(404);

@@ -342,9 +342,12 @@ async fn long_host_names_and_local_disks_are_taken() {
     fleet.settle().await;
     ask("2.90", mapping, blank(json!(1))).await.expect(202);
     fleet.settle().await;
-    assert_eq!(*fleet.node.local_disks.lock().unwrap(), [(2, 1), (1, 64)]);
+    ask("2.90", mapping, json!([image, blank_of(1), blank_of(1)])).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(*fleet.node.local_disks.lock().unwrap(), [(vec![2], 1), (vec![1], 64), (vec![1, 1], 64)]);
     for bad in [
-        json!([image, blank_of(1), blank_of(1)]),
+        json!([image, blank_of(1), blank_of(1), blank_of(1)]),
+        json!([image, swap(json!(1))[1], swap(json!(1))[1]]),
         swap(json!(65)),
         blank(json!(3)),
         json!([image, {"source_type": "blank", "destination_type": "volume", "volume_size": 1}]),

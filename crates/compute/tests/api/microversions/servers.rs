@@ -127,13 +127,13 @@ fn made() -> Vec<Row> {
     vec![
         make(19, "description", json!("d")).turns(400, 202),
         make(32, "networks", tagged.clone()).turns(400, 202),
-        make(32, "block_device_mapping_v2", mapping("tag", json!("disk"))).refused(400, UNKNOWN, "cannot be labelled"),
-        make(33, "block_device_mapping_v2", mapping("tag", json!("disk"))).refused(400, "cannot be labelled", UNKNOWN),
+        make(32, "block_device_mapping_v2", mapping("tag", json!("disk"))).turns(400, 202),
+        make(33, "block_device_mapping_v2", mapping("tag", json!("disk"))).turns(202, 400),
         make(37, "networks", tagged.clone()).turns(202, 400),
         make(37, "networks", Value::Null).turns(202, 400),
         make(37, "networks", json!("none")).turns(400, 202),
         make(42, "networks", tagged).turns(400, 202),
-        make(42, "block_device_mapping_v2", mapping("tag", json!("disk"))).refused(400, UNKNOWN, "cannot be labelled"),
+        make(42, "block_device_mapping_v2", mapping("tag", json!("disk"))).turns(400, 202),
         make(52, "tags", json!(["blue"])).turns(400, 202),
         make(57, "personality", json!([])).turns(202, 400),
         make(63, "trusted_image_certificates", json!(["one"])).refused(

@@ -89,8 +89,8 @@ fn plan(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Vec<Disk>, Problem> 
         names.disk(ServerFile::Root, disk_bus, server.rescue.is_none())?
     });
     // Classic rescue has the system's own disk beside the rescue's, and no more.
-    if !classic && server.ephemeral_gb > 0 {
-        disks.push(names.disk(ServerFile::Ephemeral, disk_bus, false)?);
+    for number in (0..server.ephemerals_gb.len()).filter(|_| !classic) {
+        disks.push(names.disk(ServerFile::Ephemeral(number), disk_bus, false)?);
     }
     if !classic && server.swap_mb > 0 {
         disks.push(names.disk(ServerFile::Swap, disk_bus, false)?);
@@ -175,14 +175,19 @@ mod tests {
     }
 
     fn whole(image: &[(&str, &str)]) -> ServerSpec {
-        ServerSpec { ephemeral_gb: 1, swap_mb: 1, config_drive: Some(BTreeMap::new()), ..server_with(&[], image) }
+        ServerSpec {
+            ephemerals_gb: vec![1],
+            swap_mb: 1,
+            config_drive: Some(BTreeMap::new()),
+            ..server_with(&[], image)
+        }
     }
 
     #[test]
     fn disks_have_their_places() {
         let usual = [
             "*vda on virtio is Root",
-            "vdb on virtio is Ephemeral",
+            "vdb on virtio is Ephemeral(0)",
             "vdc on virtio is Swap",
             "hda on ide is ConfigDrive",
         ];
@@ -190,7 +195,12 @@ mod tests {
         let q35 = planned(&whole(&[("hw_machine_type", "q35"), ("hw_disk_bus", "sata")])).unwrap();
         assert_eq!(
             q35,
-            ["*sda on sata is Root", "sdb on sata is Ephemeral", "sdc on sata is Swap", "sdd on sata is ConfigDrive"]
+            [
+                "*sda on sata is Root",
+                "sdb on sata is Ephemeral(0)",
+                "sdc on sata is Swap",
+                "sdd on sata is ConfigDrive"
+            ]
         );
         let scsi = planned(&whole(&[("hw_disk_bus", "scsi"), ("hw_cdrom_bus", "scsi")])).unwrap();
         assert_eq!(scsi.last().map(String::as_str), Some("sdd on scsi is ConfigDrive"));

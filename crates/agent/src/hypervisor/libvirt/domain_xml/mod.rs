@@ -139,7 +139,7 @@ pub(super) mod tests {
             memory_mb: 512,
             root_disk: DiskSource::Image(image()),
             root_gb: 1,
-            ephemeral_gb: 0,
+            ephemerals_gb: Vec::new(),
             swap_mb: 64,
             ports: vec![ServerPort {
                 id: "33333333-0001-4000-8000-000000000001".into(),
