@@ -99,9 +99,6 @@ fn listed() -> Vec<Row> {
     rows
 }
 
-/// What is said of fields that the microversion does not know.
-const UNKNOWN: &str = "was unexpected in microversion";
-
 /// An order with one more field.
 fn order(field: &str, value: Value) -> Value {
     let mut order = json!({"server": {
