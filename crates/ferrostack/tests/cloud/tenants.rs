@@ -116,9 +116,12 @@ async fn isolation(service: Service) {
             wrong.push(format!("{path} has changed from {value} to {}", after[path]));
         }
     }
+    // What the administrator stops is being stopped until every row was tried.
+    let stopping = alice.cloud.node.hold("server_stop");
     for row in rows.iter().filter(|row| !row.not_by_admin) {
         wrong.extend(tried(&alice, service.prefix, row, Who::Admin).await);
     }
+    stopping.release();
     alice.cloud.settle().await;
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     alice.cloud.finish().await;
