@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use protocol::ServerSpec;
+use protocol::{MOST_EPHEMERALS, ServerSpec};
 
 /// Where a node keeps its files.
 ///
@@ -95,7 +95,7 @@ pub(crate) enum ServerFile {
 }
 
 /// The names of the ephemeral disks; a server has no more.
-const EPHEMERALS: [&str; 8] = [
+const EPHEMERALS: [&str; MOST_EPHEMERALS] = [
     "ephemeral.img",
     "ephemeral1.img",
     "ephemeral2.img",

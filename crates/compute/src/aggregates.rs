@@ -67,10 +67,9 @@ impl Aggregates {
         self.of_host.get(host).into_iter().flatten().filter_map(|place| self.all.get(*place))
     }
 
-    /// The ids of the aggregates that make a zone.
-    pub(crate) fn ids_of_zone(&self, zone: &str) -> BTreeSet<String> {
-        let makes = |aggregate: &&Arc<Aggregate>| aggregate.zone() == Some(zone);
-        self.all.iter().filter(makes).map(|aggregate| aggregate.id.clone()).collect()
+    /// The aggregates that make a zone.
+    pub(crate) fn of_zone(&self, zone: &str) -> impl Iterator<Item = &Arc<Aggregate>> {
+        self.all.iter().filter(move |aggregate| aggregate.zone() == Some(zone))
     }
 
     /// The zone that a node is in by its aggregates.
@@ -140,8 +139,7 @@ impl Compute {
             return Ok(());
         }
         let (aggregates, fleet) = (self.aggregates().await?, self.fleet().await?);
-        let makes = |aggregate: &&Arc<Aggregate>| aggregate.zone() == Some(zone);
-        let mut hosts = aggregates.all().iter().filter(makes).flat_map(|aggregate| &aggregate.hosts);
+        let mut hosts = aggregates.of_zone(zone).flat_map(|aggregate| &aggregate.hosts);
         if hosts.any(|host| fleet.of_host(host).is_some_and(|known| !known.node.disabled)) {
             return Ok(());
         }

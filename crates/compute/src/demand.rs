@@ -11,11 +11,10 @@ use crate::server::{Flavor, Image, Server};
 pub(crate) fn wanted(server: &Server) -> CandidateRequest {
     let specs = &server.flavor.0.extra_specs;
     let mut groups = BTreeMap::<String, Group>::new();
+    for (name, class, amount) in group_resources(&server.flavor.0) {
+        groups.entry(name.to_owned()).or_default().resources.insert(class.to_owned(), amount);
+    }
     for (key, value) in specs {
-        if let Some((name, class)) = grouped(key, "resources").filter(|(name, _)| !name.is_empty()) {
-            let amount = value.parse().unwrap_or(0);
-            groups.entry(name.to_owned()).or_default().resources.insert(class.to_owned(), amount);
-        }
         if let Some((name, label)) = grouped(key, "trait") {
             let group = groups.entry(name.to_owned()).or_default();
             match value.as_str() {
@@ -41,19 +40,24 @@ fn grouped<'a>(key: &'a str, kind: &str) -> Option<(&'a str, &'a str)> {
     key.strip_prefix(kind)?.split_once(':')
 }
 
+/// What the flavor asks for in groups that are each met by one provider: the group's name, a class and an amount.
+fn group_resources(flavor: &Flavor) -> impl Iterator<Item = (&str, &str, i64)> {
+    flavor.extra_specs.iter().filter_map(|(key, value)| {
+        let (name, class) = grouped(key, "resources").filter(|(name, _)| !name.is_empty())?;
+        Some((name, class, value.parse().unwrap_or(0)))
+    })
+}
+
 /// Whether the flavor has groups that are each met by one provider.
 pub(crate) fn has_groups(flavor: &Flavor) -> bool {
-    let named = |key: &String| grouped(key, "resources").is_some_and(|(name, _)| !name.is_empty());
-    flavor.extra_specs.keys().any(named)
+    group_resources(flavor).next().is_some()
 }
 
 /// What a server of that size takes with all of its groups.
 pub(crate) fn total_of(flavor: &Flavor, image: &Image) -> BTreeMap<String, i64> {
     let mut total = resources_of(flavor, image);
-    for (key, value) in &flavor.extra_specs {
-        if let Some((_, class)) = grouped(key, "resources").filter(|(name, _)| !name.is_empty()) {
-            *total.entry(class.to_owned()).or_default() += value.parse().unwrap_or(0);
-        }
+    for (_, class, amount) in group_resources(flavor) {
+        *total.entry(class.to_owned()).or_default() += amount;
     }
     total
 }

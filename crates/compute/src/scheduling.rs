@@ -110,7 +110,7 @@ impl Compute {
         let wanted = search.groups.entry(String::new()).or_default();
         wanted.forbidden.insert(nodes::DISABLED.to_owned());
         // The usual zone has nodes without an aggregate.
-        let zone = aggregates.ids_of_zone(&request.zone);
+        let zone: BTreeSet<String> = aggregates.of_zone(&request.zone).map(|aggregate| aggregate.id.clone()).collect();
         if request.zone != *self.0.usual_zone && !zone.is_empty() {
             wanted.member_of.push(zone);
         }

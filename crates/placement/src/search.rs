@@ -17,7 +17,7 @@ use crate::{Allocations, CandidateRequest, Group, Stock};
 /// How often one request may try a provider for a part, in all trees together: less than half a second.
 pub(crate) const STEPS: usize = 2_000_000;
 
-/// The same for one tree, so that a stubborn one leaves something to the others.
+/// The same for one tree, so that one which costs much does not take the steps of the others.
 const STEPS_PER_TREE: usize = 100_000;
 
 /// The most candidates of one request, so that no answer takes all memory.

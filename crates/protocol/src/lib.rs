@@ -16,7 +16,7 @@ pub use cpu_set::CpuSet;
 pub use diagnostics::{Counters, CpuDiagnostics, Diagnostics, DiskDiagnostics, NicDiagnostics};
 pub use metadata::{metadata_sign, metadata_verify};
 pub use report::{NodeReport, PowerState, Report, ReportAnswer, Resources, ServerReport};
-pub use server::{DiskSource, ImageSource, Rescue, ServerPort, ServerSpec};
+pub use server::{DiskSource, ImageSource, MOST_EPHEMERALS, Rescue, ServerPort, ServerSpec};
 
 /// Where agents report to.
 pub const CONTROL_QUEUE: &str = "control";

@@ -25,7 +25,7 @@ pub struct ServerSpec {
     pub root_disk: DiskSource,
     /// The root disk's size in GiB; 0 takes the image's.
     pub root_gb: u64,
-    /// Further empty disks, in GiB.
+    /// Further empty disks, in GiB; [`MOST_EPHEMERALS`] of them at most.
     pub ephemerals_gb: Vec<u64>,
     /// A swap disk, in MiB; 0 for none.
     pub swap_mb: u64,
@@ -41,6 +41,9 @@ pub struct ServerSpec {
     #[serde(default)]
     pub rescue: Option<Rescue>,
 }
+
+/// The most ephemeral disks of a server.
+pub const MOST_EPHEMERALS: usize = 8;
 
 /// A further disk that a server boots from for its repair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

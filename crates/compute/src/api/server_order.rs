@@ -12,7 +12,7 @@ use crate::hostname;
 use crate::server::Wanted;
 use crate::server::create::{LocalDisk, Networks, Order};
 use crate::server::personality::File;
-use crate::server::update::check_tags;
+use crate::server::update::{check_tag, check_tags};
 
 /// `POST /servers`.
 #[derive(Deserialize)]
@@ -163,7 +163,7 @@ impl BlockDevice {
             version,
             &[("tag", self.tag.is_some(), labels, LAST), ("volume_type", self.volume_type.is_some(), 67, LAST)],
         )?;
-        self.tag.iter().try_for_each(|tag| check_tags(std::slice::from_ref(tag)))
+        self.tag.as_deref().map_or(Ok(()), check_tag)
     }
 
     /// The disk of the node that an empty mapping asks for; 400 for volumes, of which there are none.

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use identity::Caller;
 use policy::Target;
+use protocol::MOST_EPHEMERALS;
 use serde_json::{Map, Value};
 use trace::Traced as _;
 
@@ -42,9 +43,6 @@ pub(crate) struct LocalDisk {
     /// Its label.
     pub(crate) tag: Option<String>,
 }
-
-/// The most ephemeral disks of a server.
-const MOST_EPHEMERALS: usize = 8;
 
 /// An order for servers, as the API read it.
 #[derive(Debug, Clone)]

@@ -127,7 +127,8 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<()> {
     tags.iter().try_for_each(|tag| check_tag(tag))
 }
 
-fn check_tag(tag: &str) -> Result<()> {
+/// 400 for a label that is none.
+pub(crate) fn check_tag(tag: &str) -> Result<()> {
     ::api::fields::length("A tag", tag, 1, 60)?;
     if tag.contains(['/', ',']) {
         return Err(Error::bad_request(format!("The tag \"{tag}\" must not hold a slash or a comma.")));

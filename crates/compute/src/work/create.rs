@@ -11,7 +11,7 @@ use trace::Traced as _;
 use super::agent::Trouble;
 use super::shelve::image_discard_later;
 use super::{failure, place, retry, steps};
-use crate::server::spec::{image_source, server_spec, zone};
+use crate::server::spec::{image_source, zone};
 use crate::server::{Fault, Image, Server};
 use crate::store::servers::{Change, state_change};
 use crate::{Compute, state};
@@ -221,8 +221,7 @@ impl Step<ServerCreate> for ImageFetch {
 /// The server as its node needs to know it, now that it is being made.
 async fn spec(compute: &Compute, operation: &ServerCreate) -> Result<protocol::ServerSpec, Failure> {
     let server: Server = super::server(compute, &operation.server_id).await?;
-    let ports = compute.ports_of(&operation.server_id).await.map_err(failure)?;
-    let mut spec = server_spec(compute, &server, &ports, Some(&operation.admin_pass));
+    let mut spec = steps::spec_telling(compute, &server, Some(&operation.admin_pass)).await?;
     if let Some(shelved) = &operation.shelved {
         spec.root_disk = DiskSource::Image(image_source(&shelved.image_id, &shelved.image));
     }

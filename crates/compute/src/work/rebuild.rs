@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff, PowerOn};
 use crate::Compute;
-use crate::server::spec::server_spec;
 use crate::server::{Image, Server};
 use crate::store::servers::Change;
 
@@ -105,9 +104,8 @@ impl Step<ServerRebuild> for Replace {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerRebuild, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let ports = compute.ports_of(&server.id).await.map_err(super::failure)?;
-        let server_spec = server_spec(compute, &server, &ports, Some(&operation.admin_pass));
-        let call = Call::DisksRebuild { server: server_spec, preserve_ephemeral: operation.preserve_ephemeral };
+        let spec = steps::spec_telling(compute, &server, Some(&operation.admin_pass)).await?;
+        let call = Call::DisksRebuild { server: spec, preserve_ephemeral: operation.preserve_ephemeral };
         compute.ask_step(&server, &call, to).await.map(drop)
     }
 

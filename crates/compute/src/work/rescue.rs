@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff};
 use crate::server::Rescue;
-use crate::server::spec::server_spec;
 use crate::store::servers::Change;
 use crate::{Compute, state};
 
@@ -115,8 +114,8 @@ impl Step<ServerRescue> for Disk {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerRescue, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let ports = compute.ports_of(&server.id).await.map_err(super::failure)?;
-        let call = Call::DisksCreate { server: server_spec(compute, &server, &ports, Some(&operation.admin_pass)) };
+        let spec = steps::spec_telling(compute, &server, Some(&operation.admin_pass)).await?;
+        let call = Call::DisksCreate { server: spec };
         compute.ask_step(&server, &call, to).await?;
         operation.admin_pass.clear();
         Ok(())

@@ -179,8 +179,17 @@ pub(super) async fn image_on_node(
 
 /// The server as its node needs to know it.
 pub(super) async fn spec(compute: &Compute, server: &Server) -> Result<ServerSpec, Failure> {
+    spec_telling(compute, server, None).await
+}
+
+/// The same with a password that the guest is told.
+pub(super) async fn spec_telling(
+    compute: &Compute,
+    server: &Server,
+    admin_pass: Option<&str>,
+) -> Result<ServerSpec, Failure> {
     let ports = compute.ports_of(&server.id).await.map_err(failure)?;
-    Ok(server_spec(compute, server, &ports, None))
+    Ok(server_spec(compute, server, &ports, admin_pass))
 }
 
 /// Changes the server's row.
