@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use bus::Bus;
 use protocol::{
-    Answer, CONTROL_QUEUE, Call, NodeReport, Problem, RebootKind, Report, ReportAnswer, ServerReport, ServerSpec,
+    AllocationRatios, Answer, CONTROL_QUEUE, Call, NodeReport, Problem, RebootKind, Report, ReportAnswer, ServerReport,
+    ServerSpec,
 };
 use runtime::Runtime;
 use tokio::sync::{Notify, broadcast};
@@ -33,6 +34,8 @@ pub struct Options {
     pub report_interval: Duration,
     /// How long an image stays in the cache after the last server that needed it.
     pub image_keep: Duration,
+    /// How far the node is overcommitted, where that is its own affair.
+    pub allocation_ratios: AllocationRatios,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             address: address.to_owned(),
             report_interval: Duration::from_secs(10),
             image_keep: IMAGE_KEEP,
+            allocation_ratios: AllocationRatios::default(),
         }
     }
 }
@@ -242,7 +246,7 @@ impl Agent {
         let Inner { options, drivers, control, .. } = &*self.0;
         let servers = drivers.hypervisor.server_list().await?;
         let info = drivers.hypervisor.info().await?;
-        let report = Report::Node(NodeReport {
+        let report = Report::Node(Box::new(NodeReport {
             host: options.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             address: options.address.clone(),
@@ -250,10 +254,11 @@ impl Agent {
             hypervisor_version: info.hypervisor_version,
             cpu_info: info.cpu_info,
             resources: info.resources,
+            allocation_ratios: options.allocation_ratios,
             traits: info.traits,
             servers: servers.clone(),
             uptime_seconds: info.uptime_seconds,
-        });
+        }));
         let answer: ReportAnswer = control.call(CONTROL_QUEUE, &report, REPORT_TIMEOUT).await?;
         for orphan in answer.orphans {
             // Only what was reported, and so carries our mark, is ours to delete.

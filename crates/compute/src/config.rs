@@ -1,5 +1,6 @@
 //! What an operator may set, with Nova's names and defaults.
 
+use protocol::AllocationRatio;
 use serde::Deserialize;
 
 use crate::scheduler;
@@ -10,12 +11,12 @@ use crate::scheduler;
 pub struct Config {
     /// The availability zone of nodes that no aggregate puts into another.
     pub default_availability_zone: String,
-    /// How many virtual CPUs one real one carries; aggregates may say otherwise.
-    pub cpu_allocation_ratio: f64,
-    /// How much memory is given out for each MiB there is; aggregates may say otherwise.
-    pub ram_allocation_ratio: f64,
-    /// How much disk is given out for each GiB there is; aggregates may say otherwise.
-    pub disk_allocation_ratio: f64,
+    /// How many virtual CPUs one real one carries; aggregates and nodes may say otherwise.
+    pub cpu_allocation_ratio: AllocationRatio,
+    /// How much memory is given out for each MiB there is; aggregates and nodes may say otherwise.
+    pub ram_allocation_ratio: AllocationRatio,
+    /// How much disk is given out for each GiB there is; aggregates and nodes may say otherwise.
+    pub disk_allocation_ratio: AllocationRatio,
     /// Memory in MiB that each node keeps for itself.
     pub reserved_host_memory_mb: u64,
     /// For how many seconds a deleted server can be restored; 0 deletes at once.
@@ -48,9 +49,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             default_availability_zone: "nova".to_owned(),
-            cpu_allocation_ratio: 16.0,
-            ram_allocation_ratio: 1.5,
-            disk_allocation_ratio: 1.0,
+            cpu_allocation_ratio: AllocationRatio::CPU,
+            ram_allocation_ratio: AllocationRatio::RAM,
+            disk_allocation_ratio: AllocationRatio::DISK,
             reserved_host_memory_mb: 512,
             reclaim_instance_interval: 0,
             shelved_offload_time: 0,

@@ -67,6 +67,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 7, sql: include_str!("../migrations/0007_dedicated_cpus.sql") },
     Migration { service: "compute", version: 8, sql: include_str!("../migrations/0008_state_since.sql") },
     Migration { service: "compute", version: 9, sql: include_str!("../migrations/0009_local_disks.sql") },
+    Migration { service: "compute", version: 10, sql: include_str!("../migrations/0010_allocation_ratios.sql") },
 ];
 
 /// The newest microversion served.

@@ -7,7 +7,7 @@ use ::api::{Error, Result};
 use db::Json;
 use jiff::Timestamp;
 use placement::{Inventory, Summary};
-use protocol::{NodeReport, ReportAnswer};
+use protocol::{AllocationRatio, AllocationRatios, NodeReport, ReportAnswer};
 
 use crate::Compute;
 use crate::aggregates::Aggregates;
@@ -57,6 +57,8 @@ db::row! {
         pub booted_at: Timestamp,
         /// How many servers failed to come up there since one did.
         pub failed_builds: i64,
+        /// How far it says itself to be overcommitted.
+        pub allocation_ratios: Json<AllocationRatios>,
         /// What placement was last told about it.
         pub(crate) told: String,
         /// Its service.
@@ -148,9 +150,9 @@ impl Compute {
             return Ok(());
         }
         placement.provider_ensure(&node.id, &node.host).await?;
-        placement.inventories_set(&node.id, &tell.inventories).await?;
-        // Others may have given the provider traits and put it into aggregates of their own: these stay.
+        // Others may have changed the provider's ratios, given it traits and put it into aggregates of their own: these stay.
         let before = serde_json::from_str::<Told>(&node.told).unwrap_or_default();
+        placement.inventories_set(&node.id, &tell.inventories_over(&before, known.as_deref())).await?;
         let own = |name: &&String| before.traits.contains(name) || tell.traits.contains(name);
         let mut traits = tell.traits.clone();
         traits.extend(known.iter().flat_map(|known| &known.traits).filter(|name| !own(name)).cloned());
@@ -187,12 +189,18 @@ impl Compute {
     fn node_inventories(&self, node: &Node, aggregates: &Aggregates) -> BTreeMap<String, Inventory> {
         let options = &self.options().config;
         let reserved = whole(options.reserved_host_memory_mb).min(node.memory_mb);
-        let ratio = |name: &str, usual: f64| allocation_ratio(aggregates, &node.host, name).unwrap_or(usual);
+        let ratio = |own: Option<AllocationRatio>, name: &str, usual: AllocationRatio| {
+            f64::from(own.or_else(|| allocation_ratio(aggregates, &node.host, name)).unwrap_or(usual))
+        };
+        let own = node.allocation_ratios.0;
+        let cpu = ratio(own.cpu, "cpu_allocation_ratio", options.cpu_allocation_ratio);
+        let ram = ratio(own.ram, "ram_allocation_ratio", options.ram_allocation_ratio);
+        let disk = ratio(own.disk, "disk_allocation_ratio", options.disk_allocation_ratio);
         let classes = [
-            ("VCPU", node.vcpus, 0, ratio("cpu_allocation_ratio", options.cpu_allocation_ratio)),
+            ("VCPU", node.vcpus, 0, cpu),
             ("PCPU", node.dedicated_cpus, 0, 1.0),
-            ("MEMORY_MB", node.memory_mb, reserved, ratio("ram_allocation_ratio", options.ram_allocation_ratio)),
-            ("DISK_GB", node.disk_gb, 0, ratio("disk_allocation_ratio", options.disk_allocation_ratio)),
+            ("MEMORY_MB", node.memory_mb, reserved, ram),
+            ("DISK_GB", node.disk_gb, 0, disk),
         ];
         let some = classes.into_iter().filter(|(_, total, ..)| *total > 0);
         some.map(|(class, total, reserved, allocation_ratio)| {
@@ -225,6 +233,7 @@ impl Compute {
             servers_running: i64::try_from(running).unwrap_or(i64::MAX),
             booted_at: now.checked_sub(uptime).unwrap_or(now),
             failed_builds: known.map_or(0, |known| known.failed_builds),
+            allocation_ratios: Json(report.allocation_ratios),
             told: known.map(|known| known.told.clone()).unwrap_or_default(),
             service_id: known.map_or_else(new_id, |known| known.service_id.clone()),
             number: known.map_or(0, |known| known.number),
@@ -272,12 +281,26 @@ struct Told {
 }
 
 impl Told {
-    /// Whether placement has it so.
+    /// The inventories to set after those that were told before: ratios that others set meanwhile stay until this side
+    /// has another to tell.
+    fn inventories_over(&self, before: &Self, known: Option<&Summary>) -> BTreeMap<String, Inventory> {
+        let mut inventories = self.inventories.clone();
+        for (class, inventory) in &mut inventories {
+            let told = before.inventories.get(class).map(|told| told.allocation_ratio);
+            let stock = known.and_then(|known| known.resources.get(class));
+            if let Some(stock) = stock.filter(|_| told == Some(inventory.allocation_ratio)) {
+                inventory.allocation_ratio = stock.inventory.allocation_ratio;
+            }
+        }
+        inventories
+    }
+
+    /// Whether placement has it so; ratios that others set are as good.
     fn is_known(&self, known: &Summary) -> bool {
         let has = |(class, inventory): (&String, &Inventory)| {
             known.resources.get(class).is_some_and(|stock| {
-                (stock.capacity, stock.min_unit, stock.max_unit, stock.step_size)
-                    == (inventory.capacity(), inventory.min_unit, inventory.max_unit, inventory.step_size)
+                let allocation_ratio = inventory.allocation_ratio;
+                Inventory { allocation_ratio, ..stock.inventory.clone() } == *inventory
             })
         };
         self.inventories.iter().all(has)
@@ -287,9 +310,12 @@ impl Told {
 }
 
 /// How far the node's aggregates overcommit it; of several the least.
-fn allocation_ratio(aggregates: &Aggregates, host: &str, name: &str) -> Option<f64> {
-    let ratios = aggregates.of(host).filter_map(|aggregate| aggregate.metadata.get(name)?.trim().parse::<f64>().ok());
-    ratios.filter(|ratio| ratio.is_finite() && *ratio > 0.0).min_by(f64::total_cmp)
+fn allocation_ratio(aggregates: &Aggregates, host: &str, name: &str) -> Option<AllocationRatio> {
+    let ratios = aggregates.of(host).filter_map(|aggregate| {
+        let ratio: f64 = aggregate.metadata.get(name)?.trim().parse().ok()?;
+        AllocationRatio::try_from(ratio).ok()
+    });
+    ratios.min_by(|a, b| f64::from(*a).total_cmp(&f64::from(*b)))
 }
 
 /// Whether a report says enough that is new to be written down. Readings that always waver may waver a little.

@@ -245,8 +245,8 @@ impl Compute {
     ) -> Node {
         let host = &*known.host;
         let capacity = |class: &str| {
-            let Stock { capacity, used, .. } = summary.as_ref()?.resources.get(class).copied()?;
-            Some(Capacity { total: capacity, used })
+            let Stock { capacity, used, .. } = summary.as_ref()?.resources.get(class)?;
+            Some(Capacity { total: *capacity, used: *used })
         };
         Node {
             zone: aggregates.zone_of(host).map_or_else(|| Arc::clone(&self.0.usual_zone), Arc::from),

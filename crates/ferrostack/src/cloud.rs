@@ -155,6 +155,7 @@ impl Cloud {
         }
         let mut options = agent::Options::new(&host, "127.0.0.1");
         options.image_keep = config.node.image_keep();
+        options.allocation_ratios = config.node.allocation_ratios();
         agent::Agent::start(runtime.clone(), ground.bus, options, node.drivers()?)
             .await
             .context("the node's agent cannot be started")?;

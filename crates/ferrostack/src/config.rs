@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use agent::hypervisor::libvirt::Guests;
 use anyhow::Result;
+use protocol::{AllocationRatio, AllocationRatios};
 use serde::Deserialize;
 
 use crate::state::State;
@@ -34,15 +35,37 @@ pub struct Node {
     pub spice: bool,
     /// For how many hours the cache keeps an image after the last server that needed it; 0 keeps all.
     pub image_keep_hours: u64,
+    /// How many virtual processors one of this machine's carries, whatever the cloud and aggregates say.
+    pub cpu_allocation_ratio: Option<AllocationRatio>,
+    /// How much of its memory is given out for each MiB.
+    pub ram_allocation_ratio: Option<AllocationRatio>,
+    /// How much of its disk is given out for each GiB.
+    pub disk_allocation_ratio: Option<AllocationRatio>,
 }
 
 impl Default for Node {
     fn default() -> Self {
-        Self { dedicated_cpus: String::new(), spice: false, image_keep_hours: 24 }
+        Self {
+            dedicated_cpus: String::new(),
+            spice: false,
+            image_keep_hours: 24,
+            cpu_allocation_ratio: None,
+            ram_allocation_ratio: None,
+            disk_allocation_ratio: None,
+        }
     }
 }
 
 impl Node {
+    /// How far this machine is overcommitted, where it says so itself.
+    pub(crate) fn allocation_ratios(&self) -> AllocationRatios {
+        AllocationRatios {
+            cpu: self.cpu_allocation_ratio,
+            ram: self.ram_allocation_ratio,
+            disk: self.disk_allocation_ratio,
+        }
+    }
+
     /// For how long the cache keeps an image after the last server that needed it.
     pub(crate) fn image_keep(&self) -> Duration {
         const EVER: u64 = 24 * 365 * 100;

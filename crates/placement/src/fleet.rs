@@ -9,24 +9,18 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 use serde::Serialize;
 
 use crate::store::change::{self, Changes};
-use crate::{Placement, Provider, standard};
+use crate::{Inventory, Placement, Provider, standard};
 
 /// What a provider has of a resource class, and has given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stock {
+    /// What it says of itself.
+    #[serde(skip)]
+    pub inventory: Inventory,
     /// What can be allocated in all: the unreserved part, overcommitted.
     pub capacity: i64,
     /// What is allocated.
     pub used: i64,
-    /// The least that one allocation may take.
-    #[serde(skip)]
-    pub min_unit: i64,
-    /// The most that one allocation may take.
-    #[serde(skip)]
-    pub max_unit: i64,
-    /// Allocations are multiples of this.
-    #[serde(skip)]
-    pub step_size: i64,
 }
 
 impl Stock {
@@ -37,7 +31,8 @@ impl Stock {
 
     /// Whether it can give that much now.
     pub fn can_give(&self, amount: i64) -> bool {
-        amount <= self.free() && (self.min_unit..=self.max_unit).contains(&amount) && amount % self.step_size == 0
+        let Inventory { min_unit, max_unit, step_size, .. } = self.inventory;
+        amount <= self.free() && (min_unit..=max_unit).contains(&amount) && amount % step_size == 0
     }
 }
 
@@ -127,8 +122,9 @@ impl Fleet {
             changes.providers.into_iter().map(|row| (row.id.clone(), summary(row))).collect();
         for row in changes.stocks {
             if let Some(provider) = fresh.get_mut(&row.provider_id) {
-                let change::Stock { class, capacity, used, min_unit, max_unit, step_size, .. } = row;
-                provider.resources.insert(class, Stock { capacity, used, min_unit, max_unit, step_size });
+                let inventory = row.inventory();
+                let stock = Stock { capacity: inventory.capacity(), used: row.used, inventory };
+                provider.resources.insert(row.class, stock);
             }
         }
         for row in changes.traits {

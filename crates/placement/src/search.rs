@@ -283,7 +283,7 @@ impl<'a> TreeSearch<'_, '_, 'a> {
             let others = self.search.parts.iter().zip(&self.chosen).filter(|(_, one)| std::ptr::eq(**one, giver));
             let taken: i64 = others.map(|(other, _)| other.amount(class)).fold(0, i64::saturating_add);
             let sum = amount.saturating_add(taken);
-            let room = |stock: &Stock| sum <= stock.free() && sum <= stock.max_unit;
+            let room = |stock: &Stock| sum <= stock.free() && sum <= stock.inventory.max_unit;
             taken == 0 || giver.resources.get(*class).is_some_and(room)
         })
     }
@@ -299,7 +299,8 @@ impl<'a> TreeSearch<'_, '_, 'a> {
 mod tests {
     use super::*;
     use crate::Provider;
-    use crate::store::change::{self, Changes};
+    use crate::store::change::Changes;
+    use crate::store::inventory::Stored;
 
     fn id(tree: usize, number: usize) -> String {
         format!("aaaaaaaa-0000-4000-{number:04}-{tree:012}")
@@ -317,14 +318,16 @@ mod tests {
                 root_id: id(tree, 0),
                 updated_at: jiff::Timestamp::UNIX_EPOCH,
             });
-            let (class, capacity) = if number == 0 { ("VCPU", 64) } else { ("SRIOV_NET_VF", functions) };
-            changes.stocks.push(change::Stock {
+            let (class, total) = if number == 0 { ("VCPU", 64) } else { ("SRIOV_NET_VF", functions) };
+            changes.stocks.push(Stored {
                 provider_id: id(tree, number),
                 class: class.to_owned(),
+                total,
+                reserved: 0,
                 min_unit: 1,
                 max_unit: most,
                 step_size: 1,
-                capacity,
+                allocation_ratio: 1.0,
                 used: 0,
             });
         }

@@ -8,6 +8,7 @@ mod call;
 mod cpu_set;
 mod diagnostics;
 mod metadata;
+mod ratio;
 mod report;
 mod server;
 
@@ -15,6 +16,7 @@ pub use call::{Answer, Call, ConsoleKind, Problem, RebootKind};
 pub use cpu_set::CpuSet;
 pub use diagnostics::{Counters, CpuDiagnostics, Diagnostics, DiskDiagnostics, NicDiagnostics};
 pub use metadata::{metadata_sign, metadata_verify};
+pub use ratio::{AllocationRatio, AllocationRatios};
 pub use report::{NodeReport, PowerState, Report, ReportAnswer, Resources, ServerReport};
 pub use server::{DiskSource, ImageSource, MOST_EPHEMERALS, Rescue, ServerPort, ServerSpec};
 

@@ -1,11 +1,13 @@
 use serde::{Deserialize, Serialize};
 
+use crate::AllocationRatios;
+
 /// What an agent tells control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// The whole node, every few seconds and at start.
-    Node(NodeReport),
+    Node(Box<NodeReport>),
     /// A domain changed by itself or was seen to.
     Server {
         /// The node.
@@ -40,6 +42,9 @@ pub struct NodeReport {
     pub cpu_info: String,
     /// What the node has in all.
     pub resources: Resources,
+    /// How far that may be overcommitted, where the node's own configuration says so.
+    #[serde(default)]
+    pub allocation_ratios: AllocationRatios,
     /// Traits of the node in placement (`COMPUTE_...`, `HW_CPU_X86_...`).
     pub traits: Vec<String>,
     /// The domains that it has.

@@ -1,9 +1,11 @@
 //! Aggregates and the zones that follow from them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use db::testing::each_engine;
+use protocol::AllocationRatio;
 use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, migrations, report};
@@ -122,6 +124,53 @@ async fn placement_knows_aggregates_and_their_overcommitment() {
     act(&cloud, number, json!({"remove_host": {"host": "one"}})).await.expect(200);
     assert_eq!(summary().await.resources["VCPU"].capacity, 8 * 16);
     assert_eq!(summary().await.aggregates.iter().collect::<Vec<_>>(), ["other"]);
+}
+
+#[tokio::test]
+async fn a_ratio_that_others_set_in_placement_stays_until_there_is_another_to_tell() {
+    let cloud = Cloud::new().await;
+    let mut node = report("one");
+    cloud.compute.node_report(&node).await.unwrap();
+    let ids = [cloud.compute.nodes().await.unwrap().remove(0).id];
+    let stocks = async || cloud.placement.provider_summaries(&ids).await.unwrap().remove(0).resources.clone();
+    let capacity = async || stocks().await["VCPU"].capacity;
+    let mut inventories: BTreeMap<_, _> =
+        stocks().await.into_iter().map(|(class, stock)| (class, stock.inventory)).collect();
+    inventories.get_mut("VCPU").unwrap().allocation_ratio = 3.0;
+    cloud.placement.inventories_set(&ids[0], &inventories).await.unwrap();
+    cloud.later(20);
+    cloud.compute.node_report(&node).await.unwrap();
+    assert_eq!(capacity().await, 8 * 3, "nothing is new");
+    node.resources.vcpus = 4;
+    cloud.compute.node_report(&node).await.unwrap();
+    assert_eq!(capacity().await, 4 * 3, "only the processors are new");
+    let number = aggregate(&cloud, "fast", None).await;
+    act(&cloud, number, json!({"add_host": {"host": "one"}})).await.expect(200);
+    assert_eq!(capacity().await, 4 * 3);
+    act(&cloud, number, json!({"set_metadata": {"metadata": {"cpu_allocation_ratio": "2.0"}}})).await.expect(200);
+    assert_eq!(capacity().await, 4 * 2);
+}
+
+#[tokio::test]
+async fn what_a_node_says_of_its_own_overcommitment_comes_before_aggregates() {
+    let cloud = Cloud::new().await;
+    let mut node = report("one");
+    node.allocation_ratios.cpu = Some(AllocationRatio::try_from(4.0).unwrap());
+    node.allocation_ratios.disk = Some(AllocationRatio::try_from(1.5).unwrap());
+    cloud.compute.node_report(&node).await.unwrap();
+    let ids = [cloud.compute.nodes().await.unwrap().remove(0).id];
+    let capacity =
+        async |class: &str| cloud.placement.provider_summaries(&ids).await.unwrap().remove(0).resources[class].capacity;
+    let number = aggregate(&cloud, "fast", None).await;
+    act(&cloud, number, json!({"add_host": {"host": "one"}})).await.expect(200);
+    let ratios = json!({"cpu_allocation_ratio": "2.0", "ram_allocation_ratio": "1.0"});
+    act(&cloud, number, json!({"set_metadata": {"metadata": ratios}})).await.expect(200);
+    assert_eq!(capacity("VCPU").await, 8 * 4);
+    assert_eq!(capacity("MEMORY_MB").await, 16_384 - 512);
+    assert_eq!(capacity("DISK_GB").await, 150);
+    node.allocation_ratios.cpu = None;
+    cloud.compute.node_report(&node).await.unwrap();
+    assert_eq!(capacity("VCPU").await, 8 * 2, "the node has its own no more");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use identity::{Bootstrap, Identity};
 use jiff::{SignedDuration, Timestamp};
 use placement::Placement;
 use policy::Policy;
-use protocol::{NodeReport, Resources};
+use protocol::{AllocationRatios, NodeReport, Resources};
 use runtime::{Clock, Ids, Runtime};
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -208,6 +208,7 @@ pub fn report(host: &str) -> NodeReport {
             disk_gb: 100,
             disk_free_gb: 90,
         },
+        allocation_ratios: AllocationRatios::default(),
         traits: vec!["COMPUTE_NODE".into()],
         servers: Vec::new(),
         uptime_seconds: 90_061,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use db::{Db, Result, Tx, sql};
 
 use crate::Provider;
+use crate::store::inventory;
 
 /// How many counts deleted providers are remembered for. A copy that is further behind is read anew.
 const REMEMBERED: i64 = 100_000;
@@ -48,18 +49,6 @@ pub(crate) fn is_remembered(since: i64, now: i64) -> bool {
 }
 
 db::row! {
-    pub(crate) struct Stock {
-        pub(crate) provider_id: String,
-        pub(crate) class: String,
-        pub(crate) min_unit: i64,
-        pub(crate) max_unit: i64,
-        pub(crate) step_size: i64,
-        pub(crate) capacity: i64,
-        pub(crate) used: i64,
-    }
-}
-
-db::row! {
     pub(crate) struct Label { pub(crate) provider_id: String, pub(crate) label: String }
 }
 
@@ -67,7 +56,7 @@ db::row! {
 #[derive(Default)]
 pub(crate) struct Changes {
     pub(crate) providers: Vec<Provider>,
-    pub(crate) stocks: Vec<Stock>,
+    pub(crate) stocks: Vec<inventory::Stored>,
     pub(crate) traits: Vec<Label>,
     pub(crate) aggregates: Vec<Label>,
     pub(crate) gone: Vec<String>,
@@ -80,7 +69,8 @@ pub(crate) async fn since(db: &Db, count: i64) -> Result<Changes> {
     .bind(count)
     .all(db)
     .await?;
-    let stocks = sql("SELECT i.provider_id, i.class, i.min_unit, i.max_unit, i.step_size, i.capacity, i.used
+    let stocks = sql("SELECT i.provider_id, i.class, i.total, i.reserved, i.min_unit, i.max_unit, i.step_size,
+            i.allocation_ratio, i.used
          FROM placement_providers p JOIN placement_inventories i ON i.provider_id = p.id WHERE p.changed > $1")
     .bind(count)
     .all(db)

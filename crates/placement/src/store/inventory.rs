@@ -5,16 +5,29 @@ use db::{On, Result, Tx, sql};
 use crate::Inventory;
 
 db::row! {
-    struct Stored {
-        provider_id: String,
-        class: String,
-        total: i64,
-        reserved: i64,
-        min_unit: i64,
-        max_unit: i64,
-        step_size: i64,
-        allocation_ratio: f64,
-        used: i64,
+    pub(crate) struct Stored {
+        pub(crate) provider_id: String,
+        pub(crate) class: String,
+        pub(crate) total: i64,
+        pub(crate) reserved: i64,
+        pub(crate) min_unit: i64,
+        pub(crate) max_unit: i64,
+        pub(crate) step_size: i64,
+        pub(crate) allocation_ratio: f64,
+        pub(crate) used: i64,
+    }
+}
+
+impl Stored {
+    pub(crate) fn inventory(&self) -> Inventory {
+        Inventory {
+            total: self.total,
+            reserved: self.reserved,
+            min_unit: self.min_unit,
+            max_unit: self.max_unit,
+            step_size: self.step_size,
+            allocation_ratio: self.allocation_ratio,
+        }
     }
 }
 
@@ -37,15 +50,7 @@ pub(crate) async fn of(
     let rows: Vec<Stored> = query.all(on).await?;
     let mut found: BTreeMap<String, BTreeMap<String, Held>> = BTreeMap::new();
     for row in rows {
-        let inventory = Inventory {
-            total: row.total,
-            reserved: row.reserved,
-            min_unit: row.min_unit,
-            max_unit: row.max_unit,
-            step_size: row.step_size,
-            allocation_ratio: row.allocation_ratio,
-        };
-        let held = Held { inventory, used: row.used };
+        let held = Held { inventory: row.inventory(), used: row.used };
         found.entry(row.provider_id).or_default().insert(row.class, held);
     }
     Ok(found)

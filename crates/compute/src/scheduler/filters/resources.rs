@@ -85,8 +85,8 @@ impl Filter for Resources {
         let missing = request.resources.iter().filter(|(class, amount)| !can_give(node, class, **amount));
         let changes = missing.map(|(class, amount)| {
             let stock = node.summary.as_ref()?.resources.get(class)?;
-            let most = stock.max_unit.min(stock.capacity - stock.used).min(*amount);
-            let most = most - most % stock.step_size.max(1);
+            let most = stock.inventory.max_unit.min(stock.capacity - stock.used).min(*amount);
+            let most = most - most % stock.inventory.step_size.max(1);
             (most > 0 && stock.can_give(most)).then(|| format!("{class} ≤ {most}"))
         });
         changes.collect::<Option<Vec<_>>>().map(|changes| changes.join(" and "))
