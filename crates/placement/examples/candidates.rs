@@ -78,7 +78,7 @@ fn request(change: impl FnOnce(&mut Group)) -> CandidateRequest {
 }
 
 async fn measure(placement: &Placement, name: &str, request: &CandidateRequest) {
-    let mut found = 0;
+    let mut found = placement.candidates(request).await.unwrap().len();
     let mut times: Vec<Duration> = Vec::new();
     for turn in 0..TURNS {
         placement.inventories_set(&id(0), &inventories(f64::from(1 + turn % 16))).await.unwrap();
