@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMappedMutexGuard, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 use crate::{Error, FromRow, Result, Row, Value};
 
 /// How many prepared statements a connection keeps.
 const STATEMENTS: usize = 500;
+
+/// After how many pages (of 4 KiB) the log is written back into the database: pages that change often are written once.
+const LOG_PAGES: i64 = 4_000;
 
 /// How long a writer waits for one of another process, and how long between two looks.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,8 +30,9 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     /// Connections that read and that nobody uses now: never more than there were threads reading at once.
     readers: Mutex<Vec<Connection>>,
-    /// SQLite has one writer at a time; the writers of this process queue here.
+    /// SQLite has one writer at a time; those of this process wait for `free`.
     writer: Arc<AsyncMutex<Option<Connection>>>,
+    free: Arc<Notify>,
 }
 
 impl Sqlite {
@@ -40,22 +45,40 @@ impl Sqlite {
             return Err(Error::Address(format!("{place}: its file system has no shared memory; use another one")));
         }
         writer.pragma_update(None, "synchronous", "NORMAL")?;
-        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer: Arc::new(AsyncMutex::new(Some(writer))) })
+        writer.pragma_update_and_check(None, "wal_autocheckpoint", LOG_PAGES, |_| Ok(()))?;
+        let writer = Arc::new(AsyncMutex::new(Some(writer)));
+        Ok(Self { path: path.to_owned(), readers: Mutex::default(), writer, free: Arc::default() })
     }
 
     /// Begins a transaction when every other writer has ended.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        let guard = Arc::clone(&self.writer).lock_owned().await;
-        let Ok(connection) = OwnedMutexGuard::try_map(guard, Option::as_mut) else { return Err(Error::Closed) };
+        let mut tx = self.turn().await?;
         let mut waited = Duration::ZERO;
         loop {
-            match run(&connection, "BEGIN IMMEDIATE", &[], execute) {
-                Ok(_) => return Ok(Tx { connection, open: true }),
+            match tx.run("BEGIN IMMEDIATE", &[], execute) {
+                Ok(_) => {
+                    tx.open = true;
+                    return Ok(tx);
+                }
                 Err(Error::Busy(_)) if waited < PATIENCE => {}
                 Err(error) => return Err(error),
             }
             tokio::time::sleep(LOOK).await;
             waited += LOOK;
+        }
+    }
+
+    /// Waits for the writer. Whoever asks while it is free has it, before those that wait: were it handed to the first of
+    /// them, nobody would write until that task runs again.
+    async fn turn(&self) -> Result<Tx> {
+        loop {
+            let free = self.free.notified();
+            if let Ok(guard) = Arc::clone(&self.writer).try_lock_owned() {
+                let next = Next(Arc::clone(&self.free));
+                let Ok(connection) = OwnedMutexGuard::try_map(guard, Option::as_mut) else { return Err(Error::Closed) };
+                return Ok(Tx { connection, open: false, _next: next });
+            }
+            free.await;
         }
     }
 
@@ -79,12 +102,15 @@ impl Sqlite {
     pub(crate) async fn close(&self) {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.writer.lock().await.take();
+        self.free.notify_waiters();
     }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without it, every statement with `LIMIT $1` is prepared again for each limit.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.pragma_update(None, "case_sensitive_like", "ON")?;
     // Whoever writes waits by itself, without holding a thread.
@@ -96,6 +122,17 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 pub struct Tx {
     connection: OwnedMappedMutexGuard<Option<Connection>, Connection>,
     open: bool,
+    /// Dropped after the connection.
+    _next: Next,
+}
+
+/// Dropped, it lets one that waits for the writer try again.
+struct Next(Arc<Notify>);
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Tx {

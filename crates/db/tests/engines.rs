@@ -125,3 +125,38 @@ async fn pages_follow_each_other_in_mixed_order() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_writer_has_its_turn_also_after_those_that_gave_up_waiting() {
+    each_engine(MIGRATIONS, async |db| {
+        insert(db.clone(), "count", 0).await.unwrap();
+        let write = |db: Db| async move {
+            let mut tx = db.begin().await?;
+            sql("UPDATE things SET size = size + 1 WHERE id = 'count'").execute(&mut tx).await?;
+            tokio::task::yield_now().await;
+            tx.commit().await
+        };
+        let mut writers = Vec::new();
+        for number in 0..200 {
+            let writer = tokio::spawn(write(db.clone()));
+            if number % 4 == 0 {
+                writer.abort();
+            }
+            writers.push(writer);
+        }
+        let mut written = 0;
+        for writer in writers {
+            written += i64::from(writer.await.is_ok_and(|outcome| outcome.is_ok()));
+        }
+        assert!(written >= 150);
+        let size: i64 = sql("SELECT size FROM things WHERE id = 'count'").one(&db).await.unwrap();
+        // One that was ended after its commit has written too.
+        assert!(size >= written);
+        let held = db.begin().await.unwrap();
+        let waiting = tokio::spawn(write(db.clone()));
+        tokio::task::yield_now().await;
+        held.rollback().await.unwrap();
+        waiting.await.unwrap().unwrap();
+    })
+    .await;
+}
