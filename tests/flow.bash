@@ -41,9 +41,9 @@ client_start() {
     exec 8>&"${client[1]}" 9<&"${client[0]}"
 }
 
-# Runs a command of the stock client and keeps its answer.
+# Runs a command of the stock client and keeps its answer; notes the command.
 ask() {
-    jq -nc '$ARGS.positional' --args -- "$@" >&8
+    jq -nc '$ARGS.positional' --args -- "$@" | tee -a "$state/asked" >&8
     IFS= read -r answer <&9 || fail "the stock client died at: $*"
 }
 
@@ -92,4 +92,11 @@ wait_until() {
         sleep 0.2
     done
     fail "openstack $*: never so: $expression; last: $out"
+}
+
+# Checks that the flow has used every command of the installed stock client that begins with one of the given words.
+used_all() {
+    local missing
+    missing=$("$root/var/client/bin/python" "$root/tests/commands.py" "$state/asked" "$@") ||
+        fail "commands of the stock client that are not used: $(paste -sd, <<<"$missing")"
 }
