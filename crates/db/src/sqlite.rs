@@ -21,6 +21,9 @@ const STATEMENTS: usize = 500;
 /// After how many pages (of 4 KiB) the log is written back into the database: pages that change often are written once.
 const LOG_PAGES: i64 = 4_000;
 
+/// How often a writer may come too late before it is handed the connection in the order of waiting.
+const TURNS: usize = 16;
+
 /// How long a writer waits for one of another process, and how long between two looks.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
@@ -69,17 +72,24 @@ impl Sqlite {
     }
 
     /// Waits for the writer. Whoever asks while it is free has it, before those that wait: were it handed to the first of
-    /// them, nobody would write until that task runs again.
+    /// them, nobody would write until that task runs again. Who comes too late often is handed it all the same.
     async fn turn(&self) -> Result<Tx> {
-        loop {
+        let mut guard = None;
+        for _ in 0..TURNS {
             let free = self.free.notified();
-            if let Ok(guard) = Arc::clone(&self.writer).try_lock_owned() {
-                let next = Next(Arc::clone(&self.free));
-                let Ok(connection) = OwnedMutexGuard::try_map(guard, Option::as_mut) else { return Err(Error::Closed) };
-                return Ok(Tx { connection, open: false, _next: next });
+            guard = Arc::clone(&self.writer).try_lock_owned().ok();
+            if guard.is_some() {
+                break;
             }
             free.await;
         }
+        let guard = match guard {
+            Some(guard) => guard,
+            None => Arc::clone(&self.writer).lock_owned().await,
+        };
+        let next = Next(Arc::clone(&self.free));
+        let Ok(connection) = OwnedMutexGuard::try_map(guard, Option::as_mut) else { return Err(Error::Closed) };
+        Ok(Tx { connection, open: false, _next: next })
     }
 
     /// Runs a statement that reads.
@@ -101,8 +111,8 @@ impl Sqlite {
 
     pub(crate) async fn close(&self) {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let _next = Next(Arc::clone(&self.free));
         self.writer.lock().await.take();
-        self.free.notify_waiters();
     }
 }
 
