@@ -127,7 +127,8 @@ pub enum Call {
         url: String,
         /// A token for `X-Auth-Token`.
         token: String,
-        /// Whether the guest agent must have the file systems at rest at that moment.
+        /// Whether the copy fails when the guest agent cannot have the file systems at rest at that moment. Where there is
+        /// an agent, that is tried in any case.
         quiesce: bool,
     },
     /// Have the rescue disk gone.

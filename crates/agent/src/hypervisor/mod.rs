@@ -81,7 +81,8 @@ pub trait Hypervisor: Send + Sync {
     async fn port_detach(&self, id: &str, port: &ServerPort) -> Result<(), Problem>;
 
     /// Has a flat copy of the root disk beside it, as [`crate::disks::Disks::disk_upload`] expects it: as it is at one
-    /// moment, with the guest's file systems at rest if `quiesce`. A copy that is there is replaced.
+    /// moment, with the guest's file systems at rest where it has an agent; with `quiesce` they must be. A copy that is there
+    /// is replaced.
     async fn disk_copy(&self, id: &str, quiesce: bool) -> Result<(), Problem>;
 
     /// Has the server gone, by force. One that is not there is no problem.

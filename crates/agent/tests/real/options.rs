@@ -26,6 +26,7 @@ const TAKEN: &[(Pairs, Pairs)] = &[
     (&[("hw:numa_nodes", "1")], &[]),
     (&[("hw:mem_page_size", "small"), ("hw:locked_memory", "true")], &[]),
     (&[("quota:cpu_shares", "2048"), ("quota:cpu_period", "20000"), ("quota:cpu_quota", "10000")], &[]),
+    (&[("quota:cpu_shares_level", "low"), ("quota:disk_io_shares_level", "high")], &[]),
     (&[("quota:disk_read_bytes_sec", "1000000"), ("quota:disk_write_iops_sec", "100")], &[]),
     (&[("quota:disk_total_bytes_sec", "1000000"), ("quota:disk_total_iops_sec", "100")], &[]),
     (&[("quota:vif_inbound_average", "1000"), ("quota:vif_inbound_peak", "2000")], &[]),

@@ -9,6 +9,7 @@ use virt::domain::Domain;
 
 use super::connection::problem;
 use super::domain::is_active;
+use super::domain_xml::GUEST_AGENT;
 use super::xml::Element;
 use super::{Libvirt, power, raw};
 use crate::layout::ServerFile;
@@ -87,24 +88,39 @@ impl Libvirt {
 }
 
 /// Begins to copy the root disk of a running domain; tells whether it runs. The guest writes on meanwhile: the copy is
-/// the disk at the moment of its beginning.
+/// the disk at the moment of its beginning. A guest with an agent has its file systems at rest then; whether that must
+/// work says `quiesce`.
 fn copy_begin(domain: &Domain, disk: &Path, target: &Path, quiesce: bool) -> Result<bool, Problem> {
     if !is_active(domain)? {
         return Ok(false);
     }
     let xml = domain.xml_desc(0).map_err(|error| problem("the domain cannot be read", &error))?;
-    let xml = backup_xml(&Element::parse(&xml)?, disk, target)?;
+    let known = Element::parse(&xml)?;
+    let xml = backup_xml(&known, disk, target)?;
     // How another job ended is of no interest here.
     drop(raw::job_ended(domain));
-    if quiesce {
-        raw::fs_freeze(domain).map_err(|error| power::agent_problem(&error))?;
+    let mut at_rest = false;
+    if quiesce || has_guest_agent(&known) {
+        match raw::fs_freeze(domain) {
+            Ok(()) => at_rest = true,
+            Err(error) if quiesce => return Err(power::agent_problem(&error)),
+            Err(error) => tracing::warn!(%error, "the disk is copied although its file systems are in use"),
+        }
     }
     let begun = raw::backup_begin(domain, &xml);
-    if quiesce && let Err(error) = raw::fs_thaw(domain) {
-        tracing::warn!(%error, "the guest's file systems may still be at rest");
+    if at_rest {
+        match raw::fs_thaw(domain) {
+            Ok(()) => tracing::info!("the disk is copied with its file systems at rest"),
+            Err(error) => tracing::warn!(%error, "the guest's file systems may still be at rest"),
+        }
     }
     begun.map_err(|error| problem("the root disk cannot be copied", &error))?;
     Ok(true)
+}
+
+fn has_guest_agent(domain: &Element) -> bool {
+    let mut channels = domain.find("devices").into_iter().flat_map(|devices| devices.all("channel"));
+    channels.any(|channel| channel.find("target").and_then(|target| target.get("name")) == Some(GUEST_AGENT))
 }
 
 /// What libvirt is to copy and where to.

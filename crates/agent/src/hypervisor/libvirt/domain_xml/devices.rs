@@ -9,6 +9,8 @@ use crate::layout::{Layout, ServerFile};
 use crate::wishes::{Wishes, refused, word};
 
 /// Screens that QEMU has for this architecture.
+/// The name of the channel to QEMU's guest agent.
+pub(in super::super) const GUEST_AGENT: &str = "org.qemu.guest_agent.0";
 const VIDEO_MODELS: [&str; 7] = ["vga", "virtio", "qxl", "cirrus", "vmvga", "bochs", "none"];
 /// Those of them whose memory can be chosen.
 const VIDEO_WITH_RAM: [&str; 3] = ["vga", "qxl", "vmvga"];
@@ -33,7 +35,7 @@ pub(super) fn devices(
     devices.extend(watchdog(wishes)?);
     let agent = Element::new("channel").with("type", "unix").children([
         Element::new("source").with("mode", "bind"),
-        Element::new("target").with("type", "virtio").with("name", "org.qemu.guest_agent.0"),
+        Element::new("target").with("type", "virtio").with("name", GUEST_AGENT),
     ]);
     devices.extend(wishes.image_flag("hw_qemu_guest_agent").then_some(agent));
     if let Some(model) = wishes.agreed("sound_model")? {

@@ -7,7 +7,7 @@ use super::super::xml::Element;
 use crate::wishes::{Wishes, is_true, refused, word};
 
 /// What is asked for here and built later, or not built: a server must not run without what it was promised.
-const FLAVOR_REFUSED: [&str; 11] = [
+const FLAVOR_REFUSED: &[&str] = &[
     "hw:tpm_version",
     "hw:tpm_model",
     "hw:mem_encryption",
@@ -19,6 +19,19 @@ const FLAVOR_REFUSED: [&str; 11] = [
     "hw:maxphysaddr_bits",
     "pci_passthrough:alias",
     "accel:device_profile",
+    // QEMU has no such thing.
+    "quota:cpu_limit",
+    "quota:cpu_reservation",
+    "quota:memory_limit",
+    "quota:memory_reservation",
+    "quota:memory_shares_level",
+    "quota:memory_shares_share",
+    "quota:disk_io_limit",
+    "quota:disk_io_reservation",
+    "quota:vif_limit",
+    "quota:vif_reservation",
+    "quota:vif_shares_level",
+    "quota:vif_shares_share",
 ];
 const IMAGE_REFUSED: [&str; 8] = [
     "hw_tpm_version",

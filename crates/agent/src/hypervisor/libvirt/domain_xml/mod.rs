@@ -16,6 +16,7 @@ use super::Options;
 use super::placement::{Guest, Placement};
 use super::xml::Element;
 use crate::wishes::Wishes;
+pub(super) use devices::GUEST_AGENT;
 use machine::MACHINE_TYPE;
 pub(super) use network::MODELS as NETWORK_MODELS;
 
@@ -63,6 +64,7 @@ pub(super) fn domain_xml(
         .children(tune::memory_backing(&wishes, placement)?)
         .child(vcpu)
         .children(tune::cpu_tune(&wishes, placement)?)
+        .children(tune::disk_shares(&wishes)?)
         .children(tune::numa_tune(placement))
         .child(machine::sysinfo(server))
         .child(machine::os(server, &wishes)?)
@@ -241,7 +243,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_machine_is_as_flavor_and_image_ask() {
-        let pairs: [(&[_], &[_], &str); 25] = [
+        let pairs: [(&[_], &[_], &str); 28] = [
             (&[], &[("hw_firmware_type", "uefi")], r#"<os firmware="efi">"#),
             (&[], &[("hw_firmware_type", "bios")], "<os>"),
             (&[("hw:boot_menu", "true")], &[], r#"<bootmenu enable="yes"/>"#),
@@ -253,6 +255,13 @@ pub(super) mod tests {
             (&[("hide_hypervisor_id", "true")], &[], r#"<hidden state="on"/>"#),
             (&[("hw:pmu", "false")], &[], r#"<pmu state="off"/>"#),
             (&[("quota:cpu_shares", "2048")], &[], "<shares>2048</shares>"),
+            (&[("quota:cpu_shares_level", "high")], &[], "<shares>2048</shares>"),
+            (&[("quota:disk_io_shares_level", "low")], &[], "<weight>250</weight>"),
+            (
+                &[("quota:disk_io_shares_level", "custom"), ("quota:disk_io_shares_share", "800")],
+                &[],
+                "<weight>800</weight>",
+            ),
             (&[("quota:cpu_period", "20000"), ("quota:cpu_quota", "10000")], &[], "<quota>10000</quota>"),
             (&[("quota:cpu_quota", "-1")], &[], "<quota>-1</quota>"),
             (&[("quota:disk_read_bytes_sec", "1000")], &[], "<read_bytes_sec>1000</read_bytes_sec>"),
@@ -286,7 +295,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let pairs: [(&[_], &[_]); 14] = [
+        let pairs: [(&[_], &[_]); 18] = [
             (&[], &[("hw_architecture", "aarch64")]),
             (&[], &[("architecture", "i686")]),
             (&[], &[("hw_firmware_type", "openfirmware")]),
@@ -301,6 +310,10 @@ pub(super) mod tests {
             (&[("quota:disk_total_iops_sec", "1"), ("quota:disk_read_iops_sec", "1")], &[]),
             (&[("quota:vif_inbound_peak", "1")], &[]),
             (&[("quota:cpu_shares", "many")], &[]),
+            (&[("quota:disk_io_shares_level", "custom")], &[]),
+            (&[("quota:disk_io_shares_level", "custom"), ("quota:disk_io_shares_share", "1001")], &[]),
+            (&[("quota:disk_io_shares_share", "10")], &[]),
+            (&[("quota:memory_limit", "512")], &[]),
         ];
         for (flavor, image) in pairs {
             let made = made(&server_with(flavor, image), VirtType::Qemu);

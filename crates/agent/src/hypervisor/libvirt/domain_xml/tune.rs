@@ -9,11 +9,11 @@ use crate::wishes::{Wishes, refused};
 /// The shares of the processors, their limits, and where they run.
 pub(super) fn cpu_tune(wishes: &Wishes<'_>, placement: &Placement) -> Result<Option<Element>, Problem> {
     let mut tune = Element::new("cputune");
-    for name in ["shares", "period"] {
-        if let Some(value) = wishes.flavor_number::<u64>(&format!("quota:cpu_{name}"))? {
-            tune = tune.child(Element::text(name, value));
-        }
-    }
+    let told = wishes.flavor_number::<u64>("quota:cpu_shares")?;
+    let shares = if told.is_some() { told } else { shares(wishes, "cpu", 1024)? };
+    tune = tune.children(shares.map(|shares| Element::text("shares", shares)));
+    let period = wishes.flavor_number::<u64>("quota:cpu_period")?;
+    tune = tune.children(period.map(|period| Element::text("period", period)));
     if let Some(quota) = wishes.flavor_number::<i64>("quota:cpu_quota")? {
         tune = tune.child(Element::text("quota", quota));
     }
@@ -22,6 +22,38 @@ pub(super) fn cpu_tune(wishes: &Wishes<'_>, placement: &Placement) -> Result<Opt
     let emulator = placement.emulator.as_ref().map(|set| Element::new("emulatorpin").with("cpuset", set));
     tune = tune.children(emulator);
     Ok((!tune.is_empty()).then_some(tune))
+}
+
+/// What the guest gets of something where others want it too: `quota:NAME_shares_level`, half or twice the usual, or
+/// `custom` with `quota:NAME_shares_share`.
+fn shares(wishes: &Wishes<'_>, name: &str, usual: u64) -> Result<Option<u64>, Problem> {
+    let level = format!("quota:{name}_shares_level");
+    let share = format!("quota:{name}_shares_share");
+    let Some(word) = wishes.flavor(&level) else {
+        return match wishes.flavor(&share) {
+            None => Ok(None),
+            Some(_) => Err(refused(format!("{share} needs {level}=custom"))),
+        };
+    };
+    match word {
+        "low" => Ok(Some(usual / 2)),
+        "normal" => Ok(Some(usual)),
+        "high" => Ok(Some(usual * 2)),
+        "custom" => match wishes.flavor_number(&share)? {
+            Some(share) => Ok(Some(share)),
+            None => Err(refused(format!("{level}=custom needs a {share}"))),
+        },
+        other => Err(refused(format!("{level} is {other:?}: it must be one of low, normal, high, custom"))),
+    }
+}
+
+/// How the guest's disks compare with those of others.
+pub(super) fn disk_shares(wishes: &Wishes<'_>) -> Result<Option<Element>, Problem> {
+    let Some(weight) = shares(wishes, "disk_io", 500)? else { return Ok(None) };
+    if !(10..=1000).contains(&weight) {
+        return Err(refused(format!("quota:disk_io_shares_share is {weight}: it must be between 10 and 1000")));
+    }
+    Ok(Some(Element::new("blkiotune").child(Element::text("weight", weight))))
 }
 
 /// Which of the node's NUMA nodes the guest's memory is on.
