@@ -121,7 +121,7 @@ pub struct Options {
     pub config: Config,
     /// How old a node's last report may be while the node still counts as up.
     pub service_down_after: Duration,
-    /// The longest time that any call to an agent may take.
+    /// The longest time that any call to an agent may take, where the call's own limit is not shorter.
     pub call_limit: Duration,
     /// Where agents reach the image service: `http://control:8080/image`.
     pub image_url: String,
@@ -146,7 +146,7 @@ impl Default for Options {
             host: "control".to_owned(),
             config: Config::default(),
             service_down_after: Duration::from_secs(60),
-            call_limit: Duration::from_secs(30 * 60),
+            call_limit: Duration::MAX,
             image_url: "http://127.0.0.1:8080/image".to_owned(),
             metadata_secret: String::new(),
             console_url: String::new(),

@@ -12,7 +12,7 @@ use trace::Traced as _;
 use crate::aggregates::Aggregates;
 use crate::demand::{has_groups, total_of, wanted};
 use crate::fleet::{Fleet, Known};
-use crate::scheduler::{self, Capacity, Node, Refusal, Request};
+use crate::scheduler::{self, Another, Capacity, Node, Refusal, Request};
 use crate::server::{Flavor, Server};
 use crate::store::{fleet as store, servers};
 use crate::{Compute, nodes};
@@ -69,14 +69,15 @@ impl Compute {
         }
     }
 
-    /// Why the server's node cannot run it as its row says it is to be now; `None` if it can. Room is not asked about.
-    pub(crate) async fn node_check(&self, server: &Server) -> Result<Option<Box<Refusal>>> {
+    /// Why the server's node cannot run it with its other image or flavor, which `server` has already; `None` if it can.
+    /// Room is not asked about.
+    pub(crate) async fn node_check(&self, server: &Server, another: Another) -> Result<Option<Box<Refusal>>> {
         let (fleet, aggregates) = (self.fleet().await?, self.aggregates().await?);
         let Some(known) = fleet.of_host(&server.host) else { return Ok(None) };
         let request = self.request(server, &wanted(server), &[]).await?;
         let summary = self.0.deps.placement.provider_summaries(std::slice::from_ref(&known.node.id)).await?.pop();
         let node = self.seen(&fleet, &aggregates, &Counts::default(), known, summary);
-        Ok(scheduler::recheck(node, &request, &self.options().config.scheduler))
+        Ok(scheduler::recheck(node, &request, another, &self.options().config.scheduler))
     }
 
     /// Has the server hold on its node what it needs in each of these sizes, the larger of each resource; `false`, and

@@ -93,6 +93,9 @@ const fn rule(
 
 /// The task states in which a server may be restarted by force, as one that hangs in them.
 const REBOOTABLE: &[&str] = &["rebooting", "rebooting_hard", "pausing", "unpausing", "suspending", "resuming"];
+/// The task states whose operations a delete that can be taken back takes the place of.
+const SWITCHING: &[&str] =
+    &["rebooting", "rebooting_hard", "powering-off", "powering-on", "pausing", "unpausing", "suspending", "resuming"];
 const POWER_TASKS: &[&str] = &["rebooting", "rebooting_hard", "powering-off", "powering-on"];
 const BOOT_TASKS: &[&str] = &["rebooting", "rebooting_hard", "powering-off", "powering-on", "spawning"];
 const DISK_STATES: &[&str] = &[ACTIVE, STOPPED, PAUSED, SUSPENDED];
@@ -125,7 +128,7 @@ const RULES: &[Rule] = &[
     rule(Action::Shelve, "shelve", DISK_STATES, "shelving", SHELVED),
     rule(Action::ShelveOffload, "shelveOffload", &[SHELVED], "shelving_offloading", SHELVED_OFFLOADED),
     rule(Action::Unshelve, "unshelve", &[SHELVED, SHELVED_OFFLOADED], "unshelving", ACTIVE),
-    rule(Action::SoftDelete, "delete", KEPT, "soft-deleting", SOFT_DELETED),
+    Rule { tasks: SWITCHING, ..rule(Action::SoftDelete, "delete", KEPT, "soft-deleting", SOFT_DELETED) },
     rule(Action::Restore, "restore", &[SOFT_DELETED], "restoring", ACTIVE),
     rule(Action::Attach, "attach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),
     rule(Action::Detach, "detach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),

@@ -14,6 +14,7 @@ use placement::{Allocations, Summary};
 
 use crate::aggregates::Aggregate;
 pub use config::Config;
+pub(crate) use filters::Another;
 pub(crate) use refusal::Refusal;
 
 /// How much of something a node may give out, and has.
@@ -171,10 +172,10 @@ pub(crate) fn select<'a>(nodes: &'a [Node], request: &Request, config: &Config) 
     Ok(left)
 }
 
-/// Whether a server may stay on its node although its image is another now; if not, why.
-pub(crate) fn recheck(node: Node, request: &Request, config: &Config) -> Option<Box<Refusal>> {
+/// Whether a server may stay on its node although its image or flavor is another now; if not, why.
+pub(crate) fn recheck(node: Node, request: &Request, another: Another, config: &Config) -> Option<Box<Refusal>> {
     let mut filters = filters::chosen(config);
-    filters.retain(|filter| filter.on_rebuild());
+    filters.retain(|filter| filter.asks_again(another));
     let passes = filters.iter().all(|filter| filter.passes(&node, request, config));
     (!passes).then(|| Box::new(refusal::explain(&[node], request, config, &filters)))
 }

@@ -49,12 +49,13 @@ impl Compute {
         Ok(())
     }
 
-    /// Has the server's node do something that is over with one call. A restart by force takes the place of what hangs.
+    /// Has the server's node do something that is over with one call. A restart by force and a delete take the place of
+    /// what is being done, or hangs.
     pub(crate) async fn server_power(&self, caller: &Caller, server: &Server, power: Power) -> Result<()> {
         let work = &self.0.deps.work;
         let mut tx = self.server_claim(Some(caller), server, power.action()).await?;
         let mut hanging = Vec::new();
-        if power == Power::RebootHard && !server.task_state.is_empty() {
+        if !server.task_state.is_empty() {
             hanging = work.cancel(&mut tx, &server.work_target()).await?;
         }
         if power == Power::Restore {

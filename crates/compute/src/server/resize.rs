@@ -14,8 +14,8 @@ use crate::work::resize::{ServerResize, ServerResizeConfirm, ServerResizeRevert,
 use crate::work::steps::Before;
 use crate::{Compute, store};
 
-/// How long growing disks may take.
-const LIMIT_MINUTES: i64 = 60;
+/// How long copying and growing disks may take.
+const LIMIT_MINUTES: i64 = 12 * 60;
 
 impl Compute {
     /// Promises that the server gets the size of the flavor.

@@ -78,7 +78,8 @@ impl Compute {
         })?;
         let mut tx = self.server_claim(Some(caller), server, Action::Unshelve).await?;
         let asked_zone = to.zone.clone().map(Option::unwrap_or_default);
-        let edit = Edit { asked_zone, asked_host: to.host.clone(), ..Edit::default() };
+        // The host that it was once bound to counts no more.
+        let edit = Edit { asked_zone, asked_host: Some(to.host.clone().unwrap_or_default()), ..Edit::default() };
         servers::server_edit(&mut tx, &server.id, &edit, self.runtime().clock.now()).await?;
         let data = ServerCreate::unshelve(&server.id, Shelved { image_id, image: Image::from(image) });
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)

@@ -11,6 +11,10 @@ use crate::server::Server;
 /// How often an agent is asked before a step fails.
 const TRIES: i64 = 3;
 
+/// How often it is looked whether the node of a call still reports, and after how many looks in vain it counts as lost.
+const LOOK: Duration = Duration::from_secs(60);
+const LOST_LOOKS: u32 = 15;
+
 /// Why an agent did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
@@ -36,8 +40,9 @@ fn limit(call: &Call) -> Duration {
         Call::ServerStop { grace_seconds, .. } => u64::from(*grace_seconds) + 60,
         Call::ServerStart { .. } | Call::ServerReboot { .. } => 5 * 60,
         Call::ServerResume { .. } | Call::ServerSuspend { .. } => 10 * 60,
-        Call::DisksRebuild { .. } | Call::DisksResize { .. } | Call::DisksResizeRevert { .. } => 30 * 60,
-        Call::DiskUpload { .. } => 6 * 3600,
+        Call::DisksRebuild { .. } | Call::DisksResizeRevert { .. } => 30 * 60,
+        // These copy whole disks.
+        Call::DiskUpload { .. } | Call::DisksResize { .. } => 6 * 3600,
         Call::ServerDelete { .. }
         | Call::PortsPlug { .. }
         | Call::PortAttach { .. }
@@ -59,15 +64,30 @@ impl Compute {
         let limit = limit(call).min(self.options().call_limit);
         let asked = async {
             trace::node(host);
-            let trouble = match self.0.deps.rpc.call(&agent_queue(host), call, limit).await {
+            let queue = agent_queue(host);
+            let answer = tokio::select! {
+                answer = self.0.deps.rpc.call(&queue, call, limit) => answer.map_err(|error| error.to_string()),
+                () = self.host_lost(host) => Err("it does not report any more".to_owned()),
+            };
+            let trouble = match answer {
                 Ok(Answer::Problem(problem)) => Trouble::Problem(problem),
                 Ok(answer) => return Ok(answer),
-                Err(error) => Trouble::Away(error.to_string()),
+                Err(error) => Trouble::Away(error),
             };
             trace::failed(&trouble);
             Err(trouble)
         };
         trace::span("agent", call.name(), asked).await
+    }
+
+    /// Returns when a node has not reported for long: a call that may take hours does not wait that long for it.
+    async fn host_lost(&self, host: &str) {
+        let mut away = 0;
+        while away < LOST_LOOKS {
+            tokio::time::sleep(LOOK).await;
+            let is_up = self.host_is_up(host).await.unwrap_or(true);
+            away = if is_up { 0 } else { away + 1 };
+        }
     }
 
     /// Asks the agent of a server's node within a step: trouble that may pass is tried again a few times.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff, PowerOn};
 use crate::Compute;
+use crate::scheduler::Another;
 use crate::server::{Image, Server};
 use crate::store::servers::Change;
 
@@ -37,6 +38,10 @@ impl OnServer for ServerRebuild {
     fn as_before(&self, server: &mut Server) {
         server.image_id.clone_from(&self.old_image_id);
         server.image = db::Json(self.old_image.clone());
+    }
+
+    fn forget(&mut self) {
+        self.admin_pass.clear();
     }
 
     /// It is made from the image from before, unless its disks are not that any more.
@@ -72,7 +77,7 @@ impl Step<ServerRebuild> for Check {
         if operation.image_id == operation.old_image_id {
             return Ok(());
         }
-        match compute.node_check(&server).await.map_err(super::failure)? {
+        match compute.node_check(&server, Another::Image).await.map_err(super::failure)? {
             None => Ok(()),
             Some(refusal) => Err(Failure::Fatal(refusal.message())),
         }
@@ -128,10 +133,5 @@ impl Step<ServerRebuild> for Settle {
         let mut change = steps::settled(operation.before.ran());
         change.launched_at = Some(compute.runtime().clock.now());
         steps::change(compute, &operation.server_id, &change).await
-    }
-
-    async fn undo(&self, _: &Compute, operation: &mut ServerRebuild, _: &mut Progress) -> Result<(), Failure> {
-        operation.admin_pass.clear();
-        Ok(())
     }
 }

@@ -37,6 +37,10 @@ impl OnServer for ServerRescue {
     fn before(&mut self) -> &mut Before {
         &mut self.before
     }
+
+    fn forget(&mut self) {
+        self.admin_pass.clear();
+    }
 }
 
 impl OnServer for ServerUnrescue {
@@ -124,7 +128,6 @@ impl Step<ServerRescue> for Disk {
     async fn undo(&self, compute: &Compute, operation: &mut ServerRescue, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
         let call = Call::RescueEnd { server_id: server.id.clone() };
-        operation.admin_pass.clear();
         // A disk that stays is in nobody's way: it goes with the server, or is used by the next rescue.
         compute.ask_undo(&server, &call, to).await.map(drop)
     }

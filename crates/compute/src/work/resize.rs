@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::steps::{self, Before, Begin, OnServer, PowerOff, PowerOn};
 use super::{failure, retry};
+use crate::scheduler::Another;
 use crate::server::{Flavor, Resized, Server};
 use crate::store::migrations::migration_status_set;
 use crate::store::servers::{Change, state_change};
@@ -138,6 +139,10 @@ impl Step<ServerResize> for Claim {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerResize, _: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
+        let larger = sized(server.clone(), &operation.new);
+        if let Some(refusal) = compute.node_check(&larger, Another::Flavor).await.map_err(failure)? {
+            return Err(Failure::Fatal(refusal.message()));
+        }
         if compute.node_claim(&server, &[&operation.old, &operation.new]).await.map_err(failure)? {
             return Ok(());
         }

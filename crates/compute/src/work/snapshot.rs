@@ -85,8 +85,7 @@ impl<O: Uploads> Step<O> for Upload {
     async fn run(&self, compute: &Compute, operation: &mut O, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, operation.server_id()).await?;
         let (image, id) = (&compute.0.deps.image, operation.image_id().to_owned());
-        // The answer of an upload that succeeded may have been lost.
-        if image.image_get(&id).traced("image", "look up").await.map_err(failure)?.status == image::Status::Active {
+        if is_filled(compute, &id).await? {
             return Ok(());
         }
         let change = Change { task_state: Some("image_uploading"), ..Change::default() };
@@ -101,8 +100,18 @@ impl<O: Uploads> Step<O> for Upload {
             token,
             quiesce: operation.quiesce(),
         };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        match compute.ask_step(&server, &call, to).await {
+            // The upload before it, whose answer was lost, was still going on and has filled the image meanwhile.
+            Err(Failure::Fatal(_)) if is_filled(compute, &id).await? => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
+}
+
+/// Whether the image has its bytes: the answer of an upload that succeeded may have been lost.
+async fn is_filled(compute: &Compute, id: &str) -> Result<bool, Failure> {
+    let image = compute.0.deps.image.image_get(id).traced("image", "look up").await.map_err(failure)?;
+    Ok(image.status == image::Status::Active)
 }
 
 /// Deletes the oldest backups of the type, so that no more than asked for are left.

@@ -53,6 +53,9 @@ pub(crate) trait OnServer: Operation<Context = Compute> {
     /// Makes the row what it was before, for starting the server again as it was.
     fn as_before(&self, _: &mut Server) {}
 
+    /// Forgets what is secret and needed no more, when the operation failed.
+    fn forget(&mut self) {}
+
     /// Gives back what was taken when the operation was promised, when it failed. May be called again.
     async fn give_back(&self, _: &Compute) -> Result<(), Failure> {
         Ok(())
@@ -74,6 +77,7 @@ impl<O: OnServer> Step<O> for Begin {
 
     async fn undo(&self, compute: &Compute, operation: &mut O, to: &mut Progress) -> Result<(), Failure> {
         operation.give_back(compute).await?;
+        operation.forget();
         let now = compute.runtime().clock.now();
         let message = to.failure.clone().unwrap_or_else(|| "The operation failed.".to_owned());
         let before = operation.before().clone();

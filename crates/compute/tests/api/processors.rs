@@ -1,9 +1,11 @@
 //! Servers that want processors of the node for themselves alone.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::cloud;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Node};
 
 const V2: &str = "/compute/v2.1";
 
@@ -147,4 +149,48 @@ async fn a_resize_leaves_the_image_its_room() {
     let action = format!("POST {path}/action");
     let refused = fleet.ask(&fleet.member, &action, json!({"resize": {"flavorRef": "small"}})).await.expect(400);
     assert!(refused["badRequest"]["message"].as_str().unwrap().contains("500 MB"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_resize_asks_what_the_new_flavor_needs_of_the_node() {
+    let fleet = Fleet::new().await;
+    let path = fleet.created(&fleet.member).await;
+    let flavor = json!({"flavor": {"id": "fast", "name": "fast", "ram": 64, "vcpus": 2, "disk": 1}});
+    fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+    let specs = json!({"extra_specs": {"trait:HW_CPU_X86_AVX2": "required"}});
+    fleet.ask(&fleet.admin, &format!("POST {V2}/flavors/fast/os-extra_specs"), specs).await.expect(200);
+    let action = format!("POST {path}/action");
+    fleet.ask(&fleet.member, &action, json!({"resize": {"flavorRef": "fast"}})).await.expect(202);
+    fleet.settle().await;
+    let server = fleet.server(&path).await;
+    assert_eq!((&server["status"], &server["flavor"]["original_name"]), (&json!("ACTIVE"), &json!("tiny")), "{server}");
+    let events = fleet.get(&fleet.admin, &format!("{path}/os-instance-actions")).await.expect(200);
+    assert_eq!(events["instanceActions"][0]["message"], "Error");
+
+    let mut report = cloud::report("node-1");
+    report.traits.push("HW_CPU_X86_AVX2".to_owned());
+    fleet.compute.node_report(&report).await.unwrap();
+    fleet.ask(&fleet.member, &action, json!({"resize": {"flavorRef": "fast"}})).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(fleet.server(&path).await["status"], "VERIFY_RESIZE");
+}
+
+#[tokio::test]
+async fn unshelving_forgets_the_host_that_was_named_once() {
+    let fleet = Fleet::new().await;
+    fleet.node_add("node-2", Arc::new(Node::default())).await;
+    let mut order = fleet.order();
+    order["server"]["host"] = json!("node-2");
+    let made = fleet.ask_in(&fleet.admin, "2.93", &format!("POST {V2}/servers"), order).await.expect(202);
+    fleet.settle().await;
+    let path = format!("{V2}/servers/{}", made["server"]["id"].as_str().unwrap());
+    let host = async || fleet.get(&fleet.admin, &path).await.expect(200)["server"]["OS-EXT-SRV-ATTR:host"].clone();
+    assert_eq!(host().await, "node-2");
+    fleet.ask(&fleet.admin, &format!("POST {path}/action"), json!({"shelve": null})).await.expect(202);
+    fleet.settle().await;
+    let disable = json!({"host": "node-2", "binary": "nova-compute"});
+    fleet.ask_in(&fleet.admin, "2.1", &format!("PUT {V2}/os-services/disable"), disable).await.expect(200);
+    fleet.ask(&fleet.admin, &format!("POST {path}/action"), json!({"unshelve": null})).await.expect(202);
+    fleet.settle().await;
+    assert_eq!(host().await, "node-1");
 }

@@ -1,6 +1,6 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
 use super::operators::satisfies;
+use super::{Another, Filter};
 
 /// The node's aggregates say what the flavor's extra specs demand: those with the scope
 /// `aggregate_instance_extra_specs:`, and those without any scope.
@@ -9,6 +9,10 @@ pub(super) struct AggregateInstanceExtraSpecs;
 impl Filter for AggregateInstanceExtraSpecs {
     fn name(&self) -> &'static str {
         "AggregateInstanceExtraSpecsFilter"
+    }
+
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Flavor
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {

@@ -1,5 +1,5 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
+use super::{Another, Filter};
 
 /// Where the node's aggregates name a property of images, the image has one of the values that they name, or does not
 /// have the property.
@@ -10,8 +10,8 @@ impl Filter for AggregateImagePropertiesIsolation {
         "AggregateImagePropertiesIsolation"
     }
 
-    fn on_rebuild(&self) -> bool {
-        true
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Image
     }
 
     fn passes(&self, node: &Node, request: &Request, config: &Config) -> bool {

@@ -1,5 +1,5 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
+use super::{Another, Filter};
 
 /// If the node's aggregates name flavors (`instance_type`), the server's is one of them.
 pub(super) struct AggregateTypeAffinity;
@@ -7,6 +7,10 @@ pub(super) struct AggregateTypeAffinity;
 impl Filter for AggregateTypeAffinity {
     fn name(&self) -> &'static str {
         "AggregateTypeAffinityFilter"
+    }
+
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Flavor
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {

@@ -1,6 +1,6 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
 use super::operators::satisfies;
+use super::{Another, Filter};
 
 /// The node has the capabilities that the flavor's extra specs demand (`capabilities:...`, or the name alone).
 pub(super) struct ComputeCapabilities;
@@ -8,6 +8,10 @@ pub(super) struct ComputeCapabilities;
 impl Filter for ComputeCapabilities {
     fn name(&self) -> &'static str {
         "ComputeCapabilitiesFilter"
+    }
+
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Flavor
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {

@@ -1,5 +1,5 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
+use super::{Another, Filter};
 
 /// The node can run what the image is made for.
 pub(super) struct ImageProperties;
@@ -9,8 +9,8 @@ impl Filter for ImageProperties {
         "ImagePropertiesFilter"
     }
 
-    fn on_rebuild(&self) -> bool {
-        true
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Image
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {

@@ -24,6 +24,13 @@ mod traits;
 
 use super::{Config, Node, Request};
 
+/// What a server on its node gets another of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Another {
+    Image,
+    Flavor,
+}
+
 /// One question that a node must answer with yes.
 pub(super) trait Filter: Sync {
     /// The name that users read in a refusal, and by which operators choose it.
@@ -32,8 +39,8 @@ pub(super) trait Filter: Sync {
     fn always(&self) -> bool {
         false
     }
-    /// Whether it is asked again when the server gets another image.
-    fn on_rebuild(&self) -> bool {
+    /// Whether it is asked again when the server gets that.
+    fn asks_again(&self, _another: Another) -> bool {
         false
     }
     /// Whether the node will do.

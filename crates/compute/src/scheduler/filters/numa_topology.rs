@@ -1,7 +1,7 @@
 use protocol::CpuSet;
 
 use super::super::{Config, Node, Numa, Request};
-use super::Filter;
+use super::{Another, Filter};
 
 /// The node's NUMA cells, if it reports them, can hold the guest's (`hw:numa_nodes`), each by one of its own.
 pub(super) struct NumaTopology;
@@ -9,6 +9,10 @@ pub(super) struct NumaTopology;
 impl Filter for NumaTopology {
     fn name(&self) -> &'static str {
         "NUMATopologyFilter"
+    }
+
+    fn asks_again(&self, another: Another) -> bool {
+        another == Another::Flavor
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {

@@ -1,5 +1,5 @@
 use super::super::{Config, Node, Request};
-use super::Filter;
+use super::{Another, Filter};
 
 /// The node has the required traits and none of the forbidden ones.
 pub(super) struct Traits;
@@ -13,7 +13,7 @@ impl Filter for Traits {
         true
     }
 
-    fn on_rebuild(&self) -> bool {
+    fn asks_again(&self, _: Another) -> bool {
         true
     }
 
