@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 pub trait Operation: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name in the database; it never changes.
     const KIND: &'static str;
+    /// Whether a step may fail for good, so that all is undone. Else every step is tried until it succeeds.
+    const GIVES_UP: bool = true;
     /// What the steps work with.
     type Context: Send + Sync + 'static;
 

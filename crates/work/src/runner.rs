@@ -1,5 +1,5 @@
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -96,6 +96,11 @@ impl Work {
     /// Makes operations of the kind `O` runnable here.
     pub fn register<O: Operation>(&self, context: Arc<O::Context>) {
         self.kinds().insert(O::KIND, Arc::new(Registered::<O> { context }));
+    }
+
+    /// The kinds of work that are runnable here, each with the names of its steps.
+    pub fn known(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
+        self.kinds().iter().map(|(name, kind)| (*name, kind.steps())).collect()
     }
 
     fn kinds(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Arc<dyn Kind>>> {
@@ -284,6 +289,9 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 /// A kind of work, without its type.
 #[async_trait]
 trait Kind: Any + Send + Sync {
+    /// The names of its steps.
+    fn steps(&self) -> Vec<&'static str>;
+
     async fn run(&self, work: &Inner, record: Record) -> Result<()>;
 }
 
@@ -293,6 +301,10 @@ struct Registered<O: Operation> {
 
 #[async_trait]
 impl<O: Operation> Kind for Registered<O> {
+    fn steps(&self) -> Vec<&'static str> {
+        O::steps().iter().map(|step| step.name()).collect()
+    }
+
     async fn run(&self, work: &Inner, mut record: Record) -> Result<()> {
         let mut data: O = match serde_json::from_str(&record.data) {
             Ok(data) => data,
@@ -311,7 +323,7 @@ impl<O: Operation> Kind for Registered<O> {
                 tx.commit().await?;
             }
             let mut progress = progress(&record, &token);
-            let outcome = if !undo && token.is_cancelled() {
+            let outcome = if O::GIVES_UP && !undo && token.is_cancelled() {
                 Err(Failure::Fatal(CANCELLED.to_owned()))
             } else {
                 self.attempt(work, step, undo, &mut data, &mut progress).await
@@ -428,7 +440,7 @@ async fn advance<O: Operation>(
                     record.attempts = attempts + 1;
                     not_before = later(now, wait);
                 }
-                (_, None) if undo => {
+                (_, None) if undo || !O::GIVES_UP => {
                     record.attempts = attempts + 1;
                     not_before = later(now, backoff(attempts));
                 }

@@ -80,6 +80,42 @@ impl Step<Build> for Scripted {
     }
 }
 
+/// An operation that is not given up. It fails for good the first time.
+#[derive(Serialize, Deserialize)]
+struct Remove {
+    tries: usize,
+}
+
+impl Operation for Remove {
+    const KIND: &'static str = "remove";
+    const GIVES_UP: bool = false;
+    type Context = Log;
+
+    fn steps() -> &'static [&'static dyn Step<Self>] {
+        &[&Removed]
+    }
+}
+
+struct Removed;
+
+#[async_trait]
+impl Step<Remove> for Removed {
+    fn name(&self) -> &'static str {
+        "removed"
+    }
+
+    async fn run(&self, log: &Log, remove: &mut Remove, _: &mut Progress) -> Result<(), Failure> {
+        remove.tries += 1;
+        log.lock().unwrap().push(format!("try {}", remove.tries));
+        if remove.tries == 1 { Err(Failure::Fatal("no".into())) } else { Ok(()) }
+    }
+
+    async fn undo(&self, log: &Log, _: &mut Remove, _: &mut Progress) -> Result<(), Failure> {
+        log.lock().unwrap().push("undo".into());
+        Ok(())
+    }
+}
+
 struct Bench {
     db: Db,
     runtime: Runtime,
@@ -93,6 +129,7 @@ fn bench(db: Db, fault: Option<FaultPoint>) -> Bench {
     let work = Work::new(db.clone(), runtime.clone(), options);
     let log = Arc::new(Log::default());
     work.register::<Build>(Arc::clone(&log));
+    work.register::<Remove>(Arc::clone(&log));
     Bench { db, runtime, work, log }
 }
 
@@ -100,7 +137,10 @@ impl Bench {
     async fn submit(&self, target: &str, name: &str, script: &[&str]) -> String {
         let data =
             Build { name: name.into(), script: script.iter().map(|word| (*word).to_owned()).collect(), tries: 0 };
-        let deadline = Timestamp::now() + SignedDuration::from_secs(60);
+        self.submit_until(Timestamp::now() + SignedDuration::from_secs(60), target, data).await
+    }
+
+    async fn submit_until<O: Operation>(&self, deadline: Timestamp, target: &str, data: O) -> String {
         let new = NewOperation {
             target: target.into(),
             project_id: None,
@@ -182,6 +222,33 @@ async fn operations_on_one_target_wait_for_each_other_and_a_cancelled_one_is_und
         bench.submit("t", "delete", &[]).await;
         let log = bench.finish().await;
         assert_eq!(log, ["create undo one", "delete one", "delete two", "delete three"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_given_up_goes_on_after_a_failure_a_cancellation_and_its_deadline() {
+    each_engine(work::MIGRATIONS, async |db| {
+        let bench = bench(db, None);
+        bench.submit_until(Timestamp::UNIX_EPOCH, "t", Remove { tries: 0 }).await;
+        let mut tx = bench.db.begin().await.unwrap();
+        bench.work.cancel(&mut tx, "t").await.unwrap();
+        tx.commit().await.unwrap();
+        let work = bench.work.clone();
+        assert_eq!(bench.finish().await, ["try 1", "try 2"]);
+        assert_eq!(work.history("t").await.unwrap()[0].phase, "done");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_known_can_be_listed() {
+    each_engine(work::MIGRATIONS, async |db| {
+        let known = bench(db, None).work.known();
+        assert_eq!(
+            known.into_iter().collect::<Vec<_>>(),
+            [("build", vec!["one", "two", "three"]), ("remove", vec!["removed"])]
+        );
     })
     .await;
 }

@@ -21,6 +21,7 @@ impl ServerDelete {
 
 impl Operation for ServerDelete {
     const KIND: &'static str = "server_delete";
+    const GIVES_UP: bool = false;
     type Context = Compute;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
