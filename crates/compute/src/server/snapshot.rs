@@ -46,6 +46,7 @@ impl Compute {
             image_id: image_id.clone(),
             quiesce,
             backup: order.backup.clone(),
+            rotated: false,
         };
         match self.server_claim(Some(caller), server, action).await {
             Ok(tx) => self.server_submit(tx, Some(caller), server, UPLOAD_MINUTES, data).await?,

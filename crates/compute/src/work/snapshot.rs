@@ -27,6 +27,9 @@ pub(crate) struct ServerSnapshot {
     pub(crate) quiesce: bool,
     /// For a backup: its type, and how many of that type are kept.
     pub(crate) backup: Option<(String, i64)>,
+    /// Whether older backups may be gone: then this one stays, whatever comes.
+    #[serde(default)]
+    pub(crate) rotated: bool,
 }
 
 #[async_trait]
@@ -39,8 +42,11 @@ impl OnServer for ServerSnapshot {
         &mut self.before
     }
 
-    /// There is no such image then.
+    /// There is no such image then, unless it took the place of others.
     async fn give_back(&self, compute: &Compute) -> Result<(), Failure> {
+        if self.rotated {
+            return Ok(());
+        }
         compute.image_discard(&self.image_id).await.map_err(retry)
     }
 }
@@ -129,6 +135,7 @@ impl Step<ServerSnapshot> for Rotate {
         let image = &compute.0.deps.image;
         let mine = [("instance_uuid", server.id.as_str()), ("image_type", "backup"), ("backup_type", backup_type)];
         let backups = image.images_with(&server.project_id, &mine).await.map_err(failure)?;
+        operation.rotated = true;
         for old in backups.iter().skip(usize::try_from(*keep).unwrap_or(0)) {
             image.image_discard(&old.id).traced("image", "discard").await.map_err(failure)?;
         }
