@@ -6,6 +6,7 @@
 mod lossy;
 mod tenant;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,14 @@ impl TestCloud {
     /// A cloud on SQLite.
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
+        Self::start_in(dir, database, |_| Arc::new(InProcess::default())).await
+    }
+
+    /// A cloud on SQLite with what an operator has set: the text of its `ferrostack.toml`.
+    pub async fn start_with(config: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(dir.path().join("ferrostack.toml"), config).expect("the configuration is written");
         let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
         Self::start_in(dir, database, |_| Arc::new(InProcess::default())).await
     }
@@ -101,6 +110,11 @@ impl TestCloud {
     /// How many statements the cloud has run outside transactions.
     pub fn reads(&self) -> u64 {
         self.cloud.db().reads()
+    }
+
+    /// The kinds of durable work that the cloud knows, each with the names of its steps.
+    pub fn work_known(&self) -> BTreeMap<&'static str, Vec<&'static str>> {
+        self.cloud.work().known()
     }
 
     /// Waits until no durable work is open.

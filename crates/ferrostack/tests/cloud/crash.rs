@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use db::{Db, sql};
 use ferrostack::client::Client;
 use ferrostack::state::State;
 use http::Method;
@@ -15,8 +16,8 @@ use testkit::{expect, wait_for};
 use crate::fixture::id;
 
 /// The steps of both operations, as users see them in the list of events.
-const CREATE: &[&str] = &["accept", "place", "networks", "image", "disks", "plug", "start", "wire", "activate"];
-const DELETE: &[&str] = &["terminate", "ports", "allocation", "forget"];
+pub const CREATE: &[&str] = &["accept", "place", "networks", "image", "disks", "plug", "start", "wire", "activate"];
+pub const DELETE: &[&str] = &["terminate", "ports", "allocation", "forget"];
 
 /// The program itself, as a process that can be killed.
 pub struct Process {
@@ -55,12 +56,30 @@ impl Drop for Process {
     }
 }
 
-/// Makes image, flavor and network once, and returns the body of a request for a server.
-pub async fn prepare(admin: &Client) -> Value {
+/// Counts open work.
+const OPEN: &str = "SELECT COUNT(*) FROM operations WHERE phase IN ('run', 'undo')";
+
+/// Waits until no work is open.
+pub async fn settled(db: &Db) {
+    let started = Instant::now();
+    while sql(OPEN).one::<i64>(db).await.unwrap() > 0 {
+        assert!(started.elapsed() < Duration::from_secs(30), "work never ends");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Makes an image.
+pub async fn image(admin: &Client) -> String {
     let body = json!({"name": "image", "disk_format": "raw", "container_format": "bare"});
     let image = id(&expect(admin, 201, Method::POST, "/image/v2/images", Some(body)).await);
     let path = format!("/image/v2/images/{image}/file");
     admin.send(Method::PUT, &path, "application/octet-stream", vec![0; 4096]).await.unwrap();
+    image
+}
+
+/// Makes image, flavor and network once, and returns the body of a request for a server.
+pub async fn prepare(admin: &Client) -> Value {
+    let image = image(admin).await;
     let body = json!({"flavor": {"name": "tiny", "ram": 64, "vcpus": 1, "disk": 1}});
     let flavor = id(&expect(admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
     let body = json!({"network": {"name": "net"}});
@@ -71,7 +90,7 @@ pub async fn prepare(admin: &Client) -> Value {
 }
 
 /// Sends a request to a process that is about to be killed: that may be before the answer.
-async fn ask(admin: &Client, status: u16, method: Method, path: &str, body: Option<&Value>) {
+pub async fn ask(admin: &Client, status: u16, method: Method, path: &str, body: Option<&Value>) {
     if let Ok(answer) = admin.request(method, path, body).await {
         assert_eq!(answer.status, status, "{path}: {}", String::from_utf8_lossy(&answer.body));
     }
@@ -80,6 +99,14 @@ async fn ask(admin: &Client, status: u16, method: Method, path: &str, body: Opti
 pub async fn create(admin: &Client, body: &Value) -> String {
     let made = expect(admin, 202, Method::POST, "/compute/v2.1/servers", Some(body.clone())).await;
     format!("/compute/v2.1/servers/{}", id(&made["server"]))
+}
+
+/// What the fake node keeps.
+pub fn node(dir: &Path) -> Value {
+    // A node that was never asked for anything has no file.
+    let node = std::fs::read(dir.join("fake-node.json")).unwrap_or_else(|_| b"{}".to_vec());
+    // Its first line is the state.
+    serde_json::from_slice(node.split(|byte| *byte == b'\n').next().unwrap()).unwrap()
 }
 
 /// Nothing of any server is left: no port, allocation, disk, domain or quota.
@@ -99,10 +126,7 @@ pub async fn assert_clean(dir: &Path, admin: &Client) {
             |usages: &Value| -> i64 { usages["usages"].as_object().unwrap().values().filter_map(Value::as_i64).sum() };
         wait_for(admin, &path, |usages| used(usages) == 0).await;
     }
-    // A node that was never asked for anything has no file.
-    let node = std::fs::read(dir.join("fake-node.json")).unwrap_or_else(|_| b"{}".to_vec());
-    // Its first line is the state.
-    let node: Value = serde_json::from_slice(node.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let node = node(dir);
     for kept in ["servers", "disks", "taps"] {
         assert!(node[kept].as_object().is_none_or(serde_json::Map::is_empty), "{kept}: {node}");
     }
@@ -160,5 +184,36 @@ async fn a_delete_killed_at_any_step_completes() {
             let process = Process::start(dir.path(), None).await;
             assert_clean(dir.path(), &process.admin).await;
         }
+    }
+}
+
+/// Counts deletes that were tried and not done.
+const TRIED: &str =
+    "SELECT COUNT(*) FROM operations WHERE kind = 'server_delete' AND phase = 'run' AND step = $1 AND attempts > 0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_that_fails_at_any_step_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let body = prepare(&Process::start(dir.path(), None).await.admin).await;
+    let db = Db::open(&db::Options::Sqlite(dir.path().join("ferrostack.db"))).await.unwrap();
+    for (index, step) in (0_i64..).zip(DELETE) {
+        let process = Process::start(dir.path(), Some(&format!("server_delete/{step}/fail"))).await;
+        let server = create(&process.admin, &body).await;
+        wait_for(&process.admin, &server, |s| s["server"]["status"] == "ACTIVE").await;
+        expect(&process.admin, 204, Method::DELETE, &server, None).await;
+        let started = Instant::now();
+        while sql(TRIED).bind(index).one::<i64>(&db).await.unwrap() == 0 {
+            assert!(started.elapsed() < Duration::from_secs(20), "{step} never failed, or was given up");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Only the last step makes it go from the list.
+        let shown = process.admin.request(Method::GET, &server, None).await.unwrap();
+        assert_eq!(shown.status, if *step == "forget" { 404 } else { 200 }, "{step}");
+        drop(process);
+        let process = Process::start(dir.path(), None).await;
+        assert_clean(dir.path(), &process.admin).await;
+        settled(&db).await;
+        let undone = sql("SELECT COUNT(*) FROM operations WHERE kind = 'server_delete' AND phase <> 'done'");
+        assert_eq!(undone.one::<i64>(&db).await.unwrap(), 0, "{step}");
     }
 }

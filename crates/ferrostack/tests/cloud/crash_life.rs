@@ -2,21 +2,20 @@
 //! restart the operation completes or is undone; no server stays in between, and nothing is left when it is deleted.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use db::{Db, sql};
+use db::Db;
 use ferrostack::client::Client;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{expect, wait_for};
 
-use crate::crash::{Process, assert_clean, create, prepare};
+use crate::crash::{Process, assert_clean, create, image, prepare, settled};
 
 /// An operation: its kind and steps, what comes before it, how it is asked for, and what the server is when it is done
 /// and when it failed.
-struct Case {
-    kind: &'static str,
-    steps: &'static [&'static str],
+pub struct Case {
+    pub kind: &'static str,
+    pub steps: &'static [&'static str],
     before: &'static [(&'static str, &'static str)],
     action: (&'static str, &'static str),
     done: &'static str,
@@ -37,12 +36,24 @@ const fn case(
 const LARGE: (&str, &str) = ("resize", r#"{"flavorRef": "large"}"#);
 const SHELVE: (&str, &str) = ("shelve", "null");
 const RESCUE: (&str, &str) = ("rescue", "null");
+const DUMP: &str = "trigger_crash_dump";
+const BACKUP: (&str, &str) = ("createBackup", r#"{"name": "backup", "backup_type": "daily", "rotation": 1}"#);
+
+/// Every case there is.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    [POWER, DISKS, IMAGES, RESIZES, SHELVES, KEPT, INTERFACES].into_iter().flatten()
+}
 
 const POWER: &[Case] = &[
     case("server_power", &["switch", "settle"], &[], ("pause", "null"), "PAUSED", &["ACTIVE"]),
     case("server_power", &["switch", "settle"], &[], ("suspend", "null"), "SUSPENDED", &["ACTIVE"]),
     case("server_power", &["switch", "settle"], &[("suspend", "null")], ("resume", "null"), "ACTIVE", &["SUSPENDED"]),
     case("server_power", &["switch", "settle"], &[], ("os-stop", "null"), "SHUTOFF", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[("os-stop", "null")], ("os-start", "null"), "ACTIVE", &["SHUTOFF"]),
+    case("server_power", &["switch", "settle"], &[("pause", "null")], ("unpause", "null"), "ACTIVE", &["PAUSED"]),
+    case("server_power", &["switch", "settle"], &[], ("reboot", r#"{"type": "SOFT"}"#), "ACTIVE", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[], ("reboot", r#"{"type": "HARD"}"#), "ACTIVE", &["ACTIVE"]),
+    case("server_power", &["switch", "settle"], &[], (DUMP, "null"), "ACTIVE", &["ACTIVE"]),
     case(
         "server_password",
         &["begin", "set", "settle"],
@@ -56,9 +67,9 @@ const POWER: &[Case] = &[
 const DISKS: &[Case] = &[
     case(
         "server_rebuild",
-        &["begin", "image", "power_off", "disks", "power_on", "settle"],
+        &["begin", "check", "image", "power_off", "disks", "power_on", "settle"],
         &[],
-        ("rebuild", r#"{"imageRef": "IMAGE"}"#),
+        ("rebuild", r#"{"imageRef": "OTHER"}"#),
         "ACTIVE",
         &["ACTIVE", "ERROR"],
     ),
@@ -78,6 +89,9 @@ const DISKS: &[Case] = &[
         "ACTIVE",
         &["RESCUE"],
     ),
+];
+
+const IMAGES: &[Case] = &[
     case(
         "server_snapshot",
         &["begin", "upload", "rotate", "settle"],
@@ -86,6 +100,7 @@ const DISKS: &[Case] = &[
         "ACTIVE",
         &["ACTIVE"],
     ),
+    case("server_snapshot", &["begin", "upload", "rotate", "settle"], &[BACKUP], BACKUP, "ACTIVE", &["ACTIVE"]),
 ];
 
 const RESIZES: &[Case] = &[
@@ -168,14 +183,13 @@ const INTERFACES: &[Case] = &[
     case("port_detach", &["unplug", "port"], &[ATTACH], ("DETACH", ""), "ACTIVE", &["ACTIVE"]),
 ];
 
-/// Counts open work.
-const OPEN: &str = "SELECT COUNT(*) FROM operations WHERE phase IN ('run', 'undo')";
-
 /// A cloud's directory and what servers there are made of.
 struct Ground {
     dir: tempfile::TempDir,
     body: Value,
     large: String,
+    /// Another image.
+    other: String,
     db: Db,
 }
 
@@ -188,8 +202,9 @@ impl Ground {
         let large = json!({"flavor": {"name": "large", "ram": 128, "vcpus": 2, "disk": 2}});
         let large = expect(&process.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(large)).await;
         let large = large["flavor"]["id"].as_str().unwrap().to_owned();
+        let other = image(&process.admin).await;
         let db = Db::open(&db::Options::Sqlite(dir.path().join("ferrostack.db"))).await.unwrap();
-        Self { dir, body, large, db }
+        Self { dir, body, large, other, db }
     }
 
     fn path(&self) -> &Path {
@@ -199,7 +214,7 @@ impl Ground {
     async fn act(&self, admin: &Client, server: &str, (name, body): (&str, &str)) {
         let known = &self.body["server"];
         let filled = body
-            .replace("IMAGE", known["imageRef"].as_str().unwrap())
+            .replace("OTHER", &self.other)
             .replace("NETWORK", known["networks"][0]["uuid"].as_str().unwrap())
             .replace("large", &self.large);
         let body: Value = serde_json::from_str(&filled).unwrap_or_default();
@@ -214,7 +229,9 @@ impl Ground {
             _ => (Method::POST, format!("{server}/action"), Some(json!({name: body}))),
         };
         // Attaching is waited for: the process may be killed meanwhile, or the failure be the answer.
-        let answer = admin.request(method, &path, body.as_ref()).await;
+        let version = if name == DUMP { "compute 2.17" } else { "compute 2.1" };
+        let client = admin.clone().with_header("openstack-api-version", version).unwrap();
+        let answer = client.request(method, &path, body.as_ref()).await;
         let Ok(answer) = answer else { return };
         assert!(
             name == "/os-interface" || answer.status.is_success(),
@@ -236,11 +253,7 @@ impl Ground {
 
     /// What the server is once no work on it is open.
     async fn settled(&self, admin: &Client, server: &str) -> String {
-        let started = Instant::now();
-        while sql(OPEN).one::<i64>(&self.db).await.unwrap() > 0 {
-            assert!(started.elapsed() < Duration::from_secs(30), "work never ends");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        settled(&self.db).await;
         let shown = admin.get(server).await.unwrap();
         assert_eq!(shown["server"]["OS-EXT-STS:task_state"], Value::Null, "{shown}");
         shown["server"]["status"].as_str().unwrap().to_owned()
@@ -259,6 +272,7 @@ impl Ground {
         let process = Process::start(self.path(), None).await;
         let status = self.settled(&process.admin, &server).await;
         assert_eq!(status, case.done, "{} {fault}", case.action.0);
+        self.check(&process.admin, &server, case, Some(true)).await;
         self.end(&process.admin, &server).await;
     }
 
@@ -274,7 +288,29 @@ impl Ground {
         // What has happened already is not always taken back: a paused server stays paused.
         let past = step == "settle" && case.kind == "server_power" && status == case.done;
         assert!(past || case.failed.contains(&status.as_str()), "{} {fault}: {status}", case.action.0);
+        self.check(&process.admin, &server, case, (status != "ERROR").then_some(false)).await;
         self.end(&process.admin, &server).await;
+    }
+
+    /// What the server's status does not say: which image it is made from, and which images were made of it. Without
+    /// `done` nobody knows the first.
+    async fn check(&self, admin: &Client, server: &str, case: &Case, done: Option<bool>) {
+        let (action, context) = (case.action.0, format!("{} of {server}, done: {done:?}", case.action.0));
+        if let ("rebuild", Some(done)) = (action, done) {
+            let shown = admin.get(server).await.unwrap();
+            let image = if done { json!(self.other) } else { self.body["server"]["imageRef"].clone() };
+            assert_eq!(shown["server"]["image"]["id"], image, "{context}");
+        }
+        let id = server.rsplit('/').next().unwrap();
+        let listed = admin.get("/image/v2/images?limit=1000").await.unwrap();
+        let images = listed["images"].as_array().unwrap().iter();
+        let made = images.filter(|image| image["instance_uuid"] == id && image["name"] != "s-shelved").count();
+        match action {
+            // There is always one, be it the old or the new one.
+            "createBackup" => assert_eq!(made, 1, "{context}"),
+            "createImage" => assert_eq!(made, usize::from(done == Some(true)), "{context}"),
+            _ => assert_eq!(made, 0, "{context}"),
+        }
     }
 
     /// Deletes the server; then nothing of it is left, and no image but the one that it came from and whole copies.
@@ -309,6 +345,11 @@ async fn power_is_as_it_was_or_as_it_should_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn disks_are_as_they_were_or_as_they_should_be() {
     Ground::new("").await.all(DISKS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_of_servers_are_whole_or_not_there() {
+    Ground::new("").await.all(IMAGES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod bad_input;
 mod boot;
 mod bus;
 mod crash;
+mod crash_images;
 mod crash_life;
 mod fixture;
 mod life;
