@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use protocol::{Call, PowerState, RebootKind};
 use serde::{Deserialize, Serialize};
 
+use super::shelve::image_discard_later;
 use super::steps::{self, GRACE_SECONDS};
 use super::{failure, retry};
 use crate::server::Server;
@@ -141,7 +142,8 @@ impl Step<ServerPower> for Switch {
     }
 }
 
-/// Says what the server is now. A server that can only be restored does not count.
+/// Says what the server is now. A server that can only be restored does not count. One that was rescued when it was
+/// deleted is that again; one that was shelved needs its image no longer.
 struct Settle;
 
 #[async_trait]
@@ -150,15 +152,18 @@ impl Step<ServerPower> for Settle {
         "settle"
     }
 
-    async fn run(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
+    async fn run(&self, compute: &Compute, operation: &mut ServerPower, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
+        let restoring = operation.power == Power::Restore;
         let mut change = Change::default();
         let mut from = None;
         if let Some(power_state) = operation.power.power_state() {
-            let vm_state = Some(operation.power.action().result());
+            let rescued = restoring && server.rescue.is_some();
+            let vm_state = Some(if rescued { state::RESCUED } else { operation.power.action().result() });
             change = Change { vm_state, task_state: Some(""), power_state: Some(power_state.number()), ..change };
             // If something took its place, the server is that one's.
             from = Some(From { vm_state: &server.vm_state, task_state: operation.power.action().task() });
+            change.shelved_image_id = restoring.then_some("");
         }
         let mut tx = compute.db().begin().await?;
         let changed = state_change(&mut tx, &operation.server_id, from, &change, compute.runtime().clock.now()).await?;
@@ -166,7 +171,11 @@ impl Step<ServerPower> for Settle {
             let identity = &compute.0.deps.identity;
             quota::release(&mut tx, identity, &server.project_id, &server.quota_size()).await.map_err(failure)?;
         }
+        if restoring && changed && !server.shelved_image_id.is_empty() {
+            image_discard_later(compute, &mut tx, &server, &to.request_id).await?;
+        }
         tx.commit().await?;
+        compute.0.deps.work.wake();
         Ok(())
     }
 }
