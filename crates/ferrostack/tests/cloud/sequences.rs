@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use ferrostack::client::Answer;
 use http::Method;
 use protocol::{PowerState, Problem};
 use serde_json::{Value, json};
@@ -47,8 +48,10 @@ impl Dice {
     }
 }
 
-/// The actions: the document's name, and how they are asked for.
-const ACTIONS: &[(&str, &str, &str)] = &[
+/// An action: the document's name, and how it is asked for.
+type Action = (&'static str, &'static str, &'static str);
+
+const ACTIONS: &[Action] = &[
     ("Start", "os-start", "null"),
     ("Stop", "os-stop", "null"),
     ("RebootSoft", "reboot", r#"{"type": "SOFT"}"#),
@@ -67,7 +70,21 @@ const ACTIONS: &[(&str, &str, &str)] = &[
     ("ResizeRevert", "revertResize", "null"),
     ("Shelve", "shelve", "null"),
     ("Unshelve", "unshelve", "null"),
+    ("ShelveOffload", "shelveOffload", "null"),
+    ("CrashDump", "trigger_crash_dump", "null"),
+    ("Snapshot", "createImage", r#"{"name": "copy"}"#),
+    ("SoftDelete", "DELETE", "null"),
+    ("Restore", "restore", "null"),
+    ("Attach", "ATTACH", "null"),
+    ("Detach", "DETACH", "null"),
 ];
+
+/// What may leave a server in ERROR when the node fails: the rest has nothing to take back there.
+const MAY_BREAK: &[&str] =
+    &["Rebuild", "Rescue", "Unrescue", "Resize", "ResizeConfirm", "ResizeRevert", "Shelve", "Unshelve"];
+
+/// What an operator sets so that shelved servers stay on their nodes and deleted ones can be restored.
+const KEEPING: &str = "[compute]\nshelved_offload_time = -1\nreclaim_instance_interval = 3600\n";
 
 /// The calls of a node that may fail.
 const CALLS: &[&str] = &[
@@ -75,12 +92,19 @@ const CALLS: &[&str] = &[
     "server_stop",
     "server_reboot",
     "server_pause",
+    "server_unpause",
     "server_suspend",
     "server_resume",
+    "server_crash_dump",
+    "server_password",
     "server_delete",
+    "port_attach",
+    "port_detach",
+    "port_unplug",
     "disks_create",
     "disks_rebuild",
     "disks_resize",
+    "disks_resize_confirm",
     "disks_resize_revert",
     "disk_copy",
     "disk_upload",
@@ -92,6 +116,8 @@ const CALLS: &[&str] = &[
 /// A cloud on which sequences run one after another.
 struct Ground {
     cloud: TestCloud,
+    /// Whether shelved and deleted servers are kept on their nodes.
+    keeps: bool,
     ready: Ready,
     flavors: [String; 2],
     rules: BTreeMap<String, Rule>,
@@ -103,17 +129,32 @@ struct Subject {
     state: String,
     /// The state before a resize that can be reverted.
     before_resize: String,
+    /// The state before a delete that can be taken back.
+    before_delete: String,
     flavor: usize,
+    ports: usize,
+}
+
+impl Subject {
+    fn new(id: String) -> Self {
+        let (before_resize, before_delete) = (String::new(), String::new());
+        Self { id, state: "active".into(), before_resize, before_delete, flavor: 0, ports: 1 }
+    }
+
+    /// Whether it is rescued, or will be when it is restored.
+    fn is_rescued(&self) -> bool {
+        self.state == "rescued" || (self.state == "soft-delete" && self.before_delete == "rescued")
+    }
 }
 
 impl Ground {
-    async fn new() -> Self {
-        let cloud = TestCloud::start().await;
+    async fn new(keeps: bool) -> Self {
+        let cloud = TestCloud::start_with(if keeps { KEEPING } else { "" }).await;
         let ready = fixture::ready(&cloud, &cloud.admin).await;
         let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
         let made = expect(&cloud.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await;
         let flavors = [ready.flavor.clone(), id(&made["flavor"])];
-        Self { cloud, ready, flavors, rules: rules() }
+        Self { cloud, keeps, ready, flavors, rules: rules() }
     }
 
     fn path(subject: &Subject) -> String {
@@ -125,47 +166,100 @@ impl Ground {
         let body = fixture::server(&self.ready, "s");
         let made = expect(&self.cloud.admin, 202, Method::POST, "/compute/v2.1/servers", Some(body)).await;
         self.cloud.settle().await;
-        let id = id(&made["server"]);
-        let mut subject = Subject { id, state: "active".into(), before_resize: String::new(), flavor: 0 };
+        let mut subject = Subject::new(id(&made["server"]));
         for _ in 0..2 + dice.roll(5) {
             self.step(&mut subject, &mut dice).await;
         }
-        let removed = self.cloud.admin.request(Method::DELETE, &Self::path(&subject), None).await.unwrap();
-        assert_eq!(removed.status, 204);
+        self.end(&subject).await;
+    }
+
+    /// Deletes the server. Nothing of it is left but whole images that were asked for.
+    async fn end(&self, subject: &Subject) {
+        let admin = &self.cloud.admin;
+        let body = Some(json!({"forceDelete": null})).filter(|_| self.keeps);
+        let removed = match body {
+            Some(body) => admin.request(Method::POST, &format!("{}/action", Self::path(subject)), Some(&body)).await,
+            None => admin.request(Method::DELETE, &Self::path(subject), None).await,
+        };
+        assert!(removed.unwrap().status.is_success());
         self.cloud.settle().await;
         assert!(self.cloud.node.is_empty(), "the node keeps something of a deleted server");
         assert_eq!(self.cores_used().await, 0);
+        let ports = admin.get("/network/v2.0/ports?device_owner=compute:nova").await.unwrap();
+        assert_eq!(ports["ports"], json!([]));
+        let images = admin.get(&format!("/image/v2/images?instance_uuid={}", subject.id)).await.unwrap();
+        for image in images["images"].as_array().unwrap() {
+            assert_eq!((&image["name"], &image["status"]), (&json!("copy"), &json!("active")));
+            let path = format!("/image/v2/images/{}", id(image));
+            expect(admin, 204, Method::DELETE, &path, None).await;
+        }
+    }
+
+    /// An action, which the document allows most of the time.
+    fn choose(&self, subject: &Subject, dice: &mut Dice) -> &'static Action {
+        let allowed = |action: &Action| self.rules[action.0].allowed.contains(&subject.state);
+        // A delete that cannot be taken back is no action, and only what is there can be detached.
+        let possible = |action: &&Action| match action.0 {
+            "SoftDelete" => self.keeps && allowed(action),
+            "Detach" => subject.ports > 0,
+            _ => true,
+        };
+        let any: Vec<&Action> = ACTIONS.iter().filter(possible).collect();
+        let right: Vec<&Action> = any.iter().copied().filter(|action| allowed(action)).collect();
+        if right.is_empty() || dice.roll(5) == 0 { any[dice.roll(any.len())] } else { right[dice.roll(right.len())] }
+    }
+
+    /// Has a call of the node fail, some of the time.
+    fn fault(&self, dice: &mut Dice) -> Option<&'static str> {
+        let call = (dice.roll(3) == 0).then(|| CALLS[dice.roll(CALLS.len())])?;
+        match dice.roll(3) {
+            0 => self.cloud.node.fail(call, 1, Problem::Permanent("out of order".to_owned())),
+            1 => self.cloud.node.fail(call, 1, Problem::Temporary("not now".to_owned())),
+            // It is done, but nobody hears of it.
+            _ => self.cloud.node.fail_after(call, 1, Problem::Temporary("lost".to_owned())),
+        }
+        Some(call)
+    }
+
+    async fn ask(&self, subject: &Subject, (_, name, body): &Action) -> Answer {
+        let path = Self::path(subject);
+        let body = body.replace("IMAGE", &self.ready.image).replace("OTHER", &self.flavors[1 - subject.flavor]);
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let (method, path, body) = match *name {
+            "DELETE" => (Method::DELETE, path, None),
+            "ATTACH" => {
+                let body = json!({"interfaceAttachment": {"net_id": self.ready.network}});
+                (Method::POST, format!("{path}/os-interface"), Some(body))
+            }
+            "DETACH" => {
+                let ports = self.cloud.admin.get(&format!("{path}/os-interface")).await.unwrap();
+                let port = ports["interfaceAttachments"][0]["port_id"].as_str().unwrap();
+                (Method::DELETE, format!("{path}/os-interface/{port}"), None)
+            }
+            name => (Method::POST, format!("{path}/action"), Some(json!({name: body}))),
+        };
+        let client = self.cloud.admin.clone().with_header("openstack-api-version", "compute 2.17").unwrap();
+        client.request(method, &path, body.as_ref()).await.unwrap()
     }
 
     /// One action, which the document allows most of the time.
     async fn step(&self, subject: &mut Subject, dice: &mut Dice) {
-        let allowed: Vec<&(&str, &str, &str)> =
-            ACTIONS.iter().filter(|action| self.rules[action.0].allowed.contains(&subject.state)).collect();
-        let (action, name, body) =
-            if dice.roll(5) == 0 { &ACTIONS[dice.roll(ACTIONS.len())] } else { allowed[dice.roll(allowed.len())] };
-        let rule = &self.rules[*action];
-        let fault = (dice.roll(3) == 0).then(|| CALLS[dice.roll(CALLS.len())]);
-        if let Some(call) = fault {
-            match dice.roll(3) {
-                0 => self.cloud.node.fail(call, 1, Problem::Permanent("out of order".to_owned())),
-                1 => self.cloud.node.fail(call, 1, Problem::Temporary("not now".to_owned())),
-                // It is done, but nobody hears of it.
-                _ => self.cloud.node.fail_after(call, 1, Problem::Temporary("lost".to_owned())),
-            }
-        }
-        let body = body.replace("IMAGE", &self.ready.image).replace("OTHER", &self.flavors[1 - subject.flavor]);
-        let body: Value = serde_json::from_str(&body).unwrap();
-        let path = format!("{}/action", Self::path(subject));
-        let answer = self.cloud.admin.request(Method::POST, &path, Some(&json!({*name: body}))).await.unwrap();
+        let action = self.choose(subject, dice);
+        let rule = &self.rules[action.0];
+        let fault = self.fault(dice);
+        let answer = self.ask(subject, action).await;
         self.cloud.settle().await;
         self.cloud.node.heal();
+        let action = action.0;
         let context = format!("{action} of a server that is {}, fault {fault:?}", subject.state);
         if !rule.allowed.contains(&subject.state) {
             assert_eq!(answer.status, 409, "{context}");
             self.check(subject, &context).await;
             return;
         }
-        assert!(answer.status.is_success(), "{context}: {}", String::from_utf8_lossy(&answer.body));
+        // Attaching is waited for: its failure is the answer.
+        let failed = action == "Attach" && fault.is_some();
+        assert!(failed || answer.status.is_success(), "{context}: {}", String::from_utf8_lossy(&answer.body));
         self.follow(subject, action, rule, fault.is_some(), &context).await;
         self.check(subject, &context).await;
     }
@@ -178,21 +272,43 @@ impl Ground {
             "ResizeConfirm" => vec!["active", "stopped"],
             "ResizeRevert" => vec![&subject.before_resize],
             "Rebuild" if subject.state == "error" => vec!["active"],
-            "Shelve" => vec!["shelved_offloaded"],
+            "Shelve" if !self.keeps => vec!["shelved_offloaded"],
+            // It may have been rescued before it was in error.
+            "Restore" if subject.before_delete == "error" => vec!["active", "rescued"],
+            "Restore" if subject.is_rescued() => vec!["rescued"],
             _ if rule.result.is_empty() => vec![&subject.state],
             _ => vec![&rule.result],
         };
         // A paused server that could not be shelved has lost its memory.
         let back = if subject.state == "paused" && action == "Shelve" { "stopped" } else { &subject.state };
-        let failed = [&subject.state, back, "error", "shelved"];
+        let mut failed = vec![&subject.state, back];
+        failed.extend(MAY_BREAK.contains(&action).then_some("error"));
+        // The image is whole; only leaving the node did not work.
+        failed.extend((action == "Shelve").then_some("shelved"));
         let fine = done.contains(&state.as_str()) || (fault && failed.contains(&state.as_str()));
         assert!(fine, "{context}: it is {state}, and should be one of {done:?}");
         if action == "Resize" && state == "resized" {
             subject.before_resize.clone_from(&subject.state);
         }
+        if action == "SoftDelete" && state == "soft-delete" {
+            subject.before_delete.clone_from(&subject.state);
+        }
+        if matches!(action, "Attach" | "Detach") {
+            subject.ports = self.ports_follow(subject, action, fault, context).await;
+        }
         let flavor = &shown["server"]["flavor"]["id"];
         subject.flavor = usize::from(*flavor == json!(self.flavors[1]));
         subject.state = state;
+    }
+
+    /// How many ports the server has after one came or went, which the node must know too.
+    async fn ports_follow(&self, subject: &Subject, action: &str, fault: bool, context: &str) -> usize {
+        let listed = self.cloud.admin.get(&format!("{}/os-interface", Self::path(subject))).await.unwrap();
+        let ports = listed["interfaceAttachments"].as_array().unwrap().len();
+        let done = if action == "Attach" { subject.ports + 1 } else { subject.ports - 1 };
+        assert!(ports == done || (fault && ports == subject.ports), "{context}: it has {ports} ports");
+        assert_eq!(self.cloud.node.taps().len(), ports, "{context}");
+        ports
     }
 
     /// What holds for every server that nothing is done to.
@@ -205,7 +321,7 @@ impl Ground {
         let right = match subject.state.as_str() {
             "active" | "rescued" => power == Some(PowerState::Running),
             "paused" => power == Some(PowerState::Paused),
-            "stopped" | "suspended" => power == Some(PowerState::Shutdown),
+            "stopped" | "suspended" | "shelved" | "soft-delete" => power == Some(PowerState::Shutdown),
             "shelved_offloaded" => power.is_none(),
             _ => true,
         };
@@ -214,11 +330,13 @@ impl Ground {
         let has = |name: &str| disks.iter().any(|disk| disk == name);
         assert!(!has("copy"), "{context}: {disks:?}");
         if subject.state != "error" {
-            assert_eq!(has("rescue"), subject.state == "rescued", "{context}: {disks:?}");
+            assert_eq!(has("rescue"), subject.is_rescued(), "{context}: {disks:?}");
             assert_eq!(has("kept"), subject.state == "resized", "{context}: {disks:?}");
         }
         let cores = if subject.state == "resized" || subject.flavor == 1 { 2 } else { 1 };
-        assert_eq!(self.cores_used().await, cores, "{context}");
+        // A server that can only be restored does not count.
+        let used = if subject.state == "soft-delete" { 0 } else { cores };
+        assert_eq!(self.cores_used().await, used, "{context}");
         let path = format!("/placement/allocations/{}", subject.id);
         let held = self.cloud.admin.get(&path).await.unwrap();
         let held =
@@ -244,8 +362,9 @@ async fn every_sequence_of_actions_follows_the_document() {
     let (first, count) = (number("FERROSTACK_SEED").unwrap_or(1), number("FERROSTACK_SEQUENCES").unwrap_or(usual));
     let workers = (0..WORKERS.min(count)).map(|worker| {
         tokio::spawn(async move {
-            let ground = Ground::new().await;
             let mut seed = first + worker;
+            // Every other sequence, so that a seed says which it is.
+            let ground = Ground::new(seed % 2 == 0).await;
             while seed < first + count {
                 let run = std::panic::AssertUnwindSafe(ground.run(seed));
                 if futures_util::FutureExt::catch_unwind(run).await.is_err() {
