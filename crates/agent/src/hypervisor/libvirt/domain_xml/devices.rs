@@ -8,9 +8,9 @@ use super::{disk, path};
 use crate::layout::{Layout, ServerFile};
 use crate::wishes::{Wishes, refused, word};
 
-/// Screens that QEMU has for this architecture.
 /// The name of the channel to QEMU's guest agent.
 pub(in super::super) const GUEST_AGENT: &str = "org.qemu.guest_agent.0";
+/// Screens that QEMU has for this architecture.
 const VIDEO_MODELS: [&str; 7] = ["vga", "virtio", "qxl", "cirrus", "vmvga", "bochs", "none"];
 /// Those of them whose memory can be chosen.
 const VIDEO_WITH_RAM: [&str; 3] = ["vga", "qxl", "vmvga"];
