@@ -175,7 +175,6 @@ impl Step<ServerPower> for Settle {
             image_discard_later(compute, &mut tx, &server, &to.request_id).await?;
         }
         tx.commit().await?;
-        compute.0.deps.work.wake();
         Ok(())
     }
 }
