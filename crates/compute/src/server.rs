@@ -2,6 +2,7 @@
 
 pub(crate) mod actions;
 pub(crate) mod create;
+mod delete;
 pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod list;

@@ -29,6 +29,8 @@ pub(crate) const DELETED: &str = "deleted";
 
 /// It is on its way out: nothing else may begin.
 pub(crate) const DELETING: &str = "deleting";
+/// It is switched off, to be kept for a while.
+pub(crate) const SOFT_DELETING: &str = "soft-deleting";
 
 /// What users can ask of a server that depends on its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +95,40 @@ const fn rule(
 
 /// The task states in which a server may be restarted by force, as one that hangs in them.
 const REBOOTABLE: &[&str] = &["rebooting", "rebooting_hard", "pausing", "unpausing", "suspending", "resuming"];
-/// The task states whose operations a delete that can be taken back takes the place of.
-const SWITCHING: &[&str] =
-    &["rebooting", "rebooting_hard", "powering-off", "powering-on", "pausing", "unpausing", "suspending", "resuming"];
+/// The task states in which a server is deleted so that it can be restored: those of everything that is done to a server on
+/// a node, but for deleting it and taking it off.
+const KEEPABLE: &[&str] = &[
+    "rebooting",
+    "rebooting_hard",
+    "powering-off",
+    "powering-on",
+    "pausing",
+    "unpausing",
+    "suspending",
+    "resuming",
+    "updating_password",
+    "rebuilding",
+    "rescuing",
+    "unrescuing",
+    "image_snapshot",
+    "image_backup",
+    "image_uploading",
+    "resize_prep",
+    "resize_migrating",
+    "resize_finish",
+    "resize_confirming",
+    "resize_reverting",
+    "shelving",
+    "unshelving",
+    "restoring",
+];
+/// Those of them whose work is completed first: undone halfway it would lose the disks that are to be kept. All else is
+/// undone.
+pub(crate) const COMPLETED_FIRST: &[&str] = &["rebuilding", "resize_reverting"];
 const POWER_TASKS: &[&str] = &["rebooting", "rebooting_hard", "powering-off", "powering-on"];
 const BOOT_TASKS: &[&str] = &["rebooting", "rebooting_hard", "powering-off", "powering-on", "spawning"];
 const DISK_STATES: &[&str] = &[ACTIVE, STOPPED, PAUSED, SUSPENDED];
-const KEPT: &[&str] = &[ACTIVE, STOPPED, PAUSED, SUSPENDED, RESCUED, SHELVED, ERROR];
+const KEPT: &[&str] = &[ACTIVE, STOPPED, PAUSED, SUSPENDED, RESCUED, RESIZED, SHELVED, ERROR];
 const VISIBLE: &[&str] = &[ACTIVE, ERROR, PAUSED, RESCUED, STOPPED, SUSPENDED, RESIZED];
 const VISIBLE_EARLY: &[&str] = &[ACTIVE, ERROR, PAUSED, RESCUED, STOPPED, SUSPENDED, RESIZED, BUILDING];
 
@@ -128,7 +157,7 @@ const RULES: &[Rule] = &[
     rule(Action::Shelve, "shelve", DISK_STATES, "shelving", SHELVED),
     rule(Action::ShelveOffload, "shelveOffload", &[SHELVED], "shelving_offloading", SHELVED_OFFLOADED),
     rule(Action::Unshelve, "unshelve", &[SHELVED, SHELVED_OFFLOADED], "unshelving", ACTIVE),
-    Rule { tasks: SWITCHING, ..rule(Action::SoftDelete, "delete", KEPT, "soft-deleting", SOFT_DELETED) },
+    Rule { tasks: KEEPABLE, ..rule(Action::SoftDelete, "delete", KEPT, SOFT_DELETING, SOFT_DELETED) },
     rule(Action::Restore, "restore", &[SOFT_DELETED], "restoring", ACTIVE),
     rule(Action::Attach, "attach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),
     rule(Action::Detach, "detach_interface", &[ACTIVE, PAUSED, STOPPED], "", ""),
@@ -277,6 +306,16 @@ mod tests {
                 assert!(rule.action.check("s", vm_state, DELETING).is_err(), "{} {vm_state}", rule.name);
             }
         }
+    }
+
+    /// Whatever can be done to a server, it can be deleted and kept meanwhile.
+    #[test]
+    fn every_task_gives_way_to_a_delete_that_can_be_taken_back() {
+        for rule in RULES.iter().filter(|rule| !rule.task.is_empty() && rule.action != Action::SoftDelete) {
+            let leaves = rule.action == Action::ShelveOffload;
+            assert_eq!(KEEPABLE.contains(&rule.task), !leaves, "{}", rule.name);
+        }
+        assert!(COMPLETED_FIRST.iter().all(|task| KEEPABLE.contains(task)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod resize;
 mod services;
 pub(crate) mod shelve;
 pub(crate) mod snapshot;
+pub(crate) mod soft_delete;
 pub(crate) mod steps;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) fn register(compute: &Compute) {
     let context = Arc::new(compute.clone());
     work.register::<create::ServerCreate>(Arc::clone(&context));
     work.register::<delete::ServerDelete>(Arc::clone(&context));
+    work.register::<soft_delete::ServerSoftDelete>(Arc::clone(&context));
+    work.register::<soft_delete::ServerRestore>(Arc::clone(&context));
     work.register::<power::ServerPower>(Arc::clone(&context));
     work.register::<password::ServerPassword>(Arc::clone(&context));
     work.register::<rebuild::ServerRebuild>(Arc::clone(&context));

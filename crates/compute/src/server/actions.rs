@@ -10,7 +10,6 @@ use work::Operation;
 use super::Server;
 use crate::state::{self, Action};
 use crate::store::servers::{self, Change, From};
-use crate::work::delete::ServerDelete;
 use crate::work::power::{Power, ServerPower};
 use crate::{Compute, quota, store};
 
@@ -18,52 +17,14 @@ use crate::{Compute, quota, store};
 pub(crate) const LIMIT_MINUTES: i64 = 30;
 
 impl Compute {
-    /// Puts the server on its way out; what is being done to it is undone first. Where deleted servers are kept for a
-    /// while, that is what happens to one that is on a node.
-    pub(crate) async fn server_delete(&self, caller: &Caller, server: &Server) -> Result<()> {
-        key_check(caller, server)?;
-        let keep = self.options().config.reclaim_instance_interval > 0;
-        let may = server.permits(Action::SoftDelete).is_ok();
-        if keep && may && !server.host.is_empty() {
-            return self.server_power(caller, server, Power::SoftDelete).await;
-        }
-        self.server_delete_now(&caller.token.user_id, &caller.request_id, server).await
-    }
-
-    /// Puts the server on its way out.
-    pub(crate) async fn server_delete_now(&self, user_id: &str, request_id: &str, server: &Server) -> Result<()> {
-        let deps = &self.0.deps;
-        let now = deps.runtime.clock.now();
-        let mut tx = deps.db.begin().await?;
-        if !store::servers::deleting_set(&mut tx, &server.id, now).await? {
-            return Ok(()); // It is on its way already, or gone.
-        }
-        let cancelled = deps.work.cancel(&mut tx, &server.work_target()).await?;
-        // Deleting never gives up.
-        let deadline = now.checked_add((10 * 365 * 24).hours()).unwrap_or(Timestamp::MAX);
-        let data = ServerDelete::new(&server.id);
-        deps.work.submit(&mut tx, &promised(user_id, request_id, server, deadline, data)).await?;
-        tx.commit().await?;
-        deps.work.interrupt(&cancelled);
-        deps.work.wake();
-        Ok(())
-    }
-
-    /// Has the server's node do something that is over with one call. A restart by force and a delete take the place of
-    /// what is being done, or hangs.
+    /// Has the server's node do something that is over with one call. A restart by force takes the place of what is being
+    /// done, or hangs.
     pub(crate) async fn server_power(&self, caller: &Caller, server: &Server, power: Power) -> Result<()> {
         let work = &self.0.deps.work;
         let mut tx = self.server_claim(Some(caller), server, power.action()).await?;
         let mut hanging = Vec::new();
         if !server.task_state.is_empty() {
             hanging = work.cancel(&mut tx, &server.work_target()).await?;
-        }
-        if power == Power::Restore {
-            let identity = &self.0.deps.identity;
-            quota::claim(&mut tx, identity, &server.project_id, &server.quota_size()).await?;
-            // From here on it counts, whatever comes.
-            let change = Change { vm_state: Some(state::STOPPED), ..Change::default() };
-            servers::state_change(&mut tx, &server.id, None, &change, self.runtime().clock.now()).await?;
         }
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, ServerPower::new(&server.id, power)).await?;
         work.interrupt(&hanging);
@@ -162,8 +123,12 @@ impl Compute {
             // What its deletion gave back.
             quota::claim(&mut tx, &self.0.deps.identity, &server.project_id, &server.quota_size()).await?;
         }
-        if !servers::state_change(&mut tx, &server.id, None, &change, now).await? {
-            return Err(Error::conflict(format!("Instance {} is being deleted; nothing else can begin.", server.id)));
+        let from = From { vm_state: &server.vm_state, task_state: &server.task_state };
+        if !servers::state_change(&mut tx, &server.id, Some(from), &change, now).await? {
+            return Err(Error::conflict(format!(
+                "Instance {} is being deleted, or changed at the same moment; then try again.",
+                server.id
+            )));
         }
         let done = promised(&caller.token.user_id, &caller.request_id, server, now, ());
         self.0.deps.work.record(&mut tx, RESET, &done).await?;

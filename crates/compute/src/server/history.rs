@@ -7,7 +7,7 @@ use super::actions::{LOCK, RESET, UNLOCK};
 use super::work_target;
 use crate::Compute;
 use crate::state::Action as Asked;
-use crate::work::{attach, create, delete, password, power, rebuild, rescue, resize, shelve, snapshot};
+use crate::work::{attach, create, delete, password, power, rebuild, rescue, resize, shelve, snapshot, soft_delete};
 
 /// One thing that was asked of a server.
 pub(crate) struct Action {
@@ -44,6 +44,8 @@ fn name_of(record: &Record) -> Option<&'static str> {
         create::ServerCreate::KIND if data("shelved") => Asked::Unshelve.name(),
         create::ServerCreate::KIND => "create",
         delete::ServerDelete::KIND => "delete",
+        soft_delete::ServerSoftDelete::KIND => Asked::SoftDelete.name(),
+        soft_delete::ServerRestore::KIND => Asked::Restore.name(),
         power::ServerPower::KIND => {
             let operation = serde_json::from_str::<power::ServerPower>(&record.data);
             operation.map_or("power", |operation| operation.power.name())

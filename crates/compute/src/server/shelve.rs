@@ -116,19 +116,4 @@ impl Compute {
         }
         Ok(())
     }
-
-    /// Deletes servers that could be restored for long enough.
-    pub(crate) async fn deleted_reclaim(&self) -> Result<()> {
-        let interval = self.options().config.reclaim_instance_interval;
-        if interval <= 0 {
-            return Ok(());
-        }
-        let now = self.runtime().clock.now();
-        let before = now.checked_sub(SignedDuration::from_secs(interval)).unwrap_or(now);
-        for server in store::servers::servers_waiting(self.db(), state::SOFT_DELETED, before).await? {
-            let request_id = format!("req-{}", self.runtime().ids.uuid());
-            self.server_delete_now(&server.user_id, &request_id, &server).await?;
-        }
-        Ok(())
-    }
 }

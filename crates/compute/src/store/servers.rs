@@ -90,7 +90,8 @@ pub(crate) struct From<'a> {
 }
 
 /// Changes a server that is not gone; its states only if it is not on its way out either; with `from`, only if it is in
-/// these states. Tells whether it did.
+/// these states. Without, a server that is switched off to be kept stays that, whatever else is said of it. Tells whether
+/// it did.
 pub(crate) async fn state_change(
     tx: &mut Tx,
     id: &str,
@@ -105,12 +106,18 @@ pub(crate) async fn state_change(
         update.push(", state_since = CASE WHEN vm_state = ").push_bind(vm_state);
         update.push(" THEN state_since ELSE ").push_bind(now).push(" END");
     }
-    for (column, text) in [
-        (", task_state = ", change.task_state),
-        (", host = ", change.host),
-        (", zone = ", change.zone),
-        (", shelved_image_id = ", change.shelved_image_id),
-    ] {
+    if let Some(task_state) = change.task_state {
+        update.push(", task_state = ");
+        if from.is_none() {
+            update.push("CASE task_state WHEN ").push_bind(state::SOFT_DELETING).push(" THEN task_state ELSE ");
+            update.push_bind(task_state).push(" END");
+        } else {
+            update.push_bind(task_state);
+        }
+    }
+    for (column, text) in
+        [(", host = ", change.host), (", zone = ", change.zone), (", shelved_image_id = ", change.shelved_image_id)]
+    {
         if let Some(text) = text {
             update.push(column).push_bind(text);
         }

@@ -9,7 +9,7 @@ use crate::Compute;
 use crate::server::Server;
 
 /// How often an agent is asked before a step fails.
-const TRIES: i64 = 3;
+pub(super) const TRIES: i64 = 3;
 
 /// How often it is looked whether the node of a call still reports, and after how many looks in vain it counts as lost.
 const LOOK: Duration = Duration::from_secs(60);

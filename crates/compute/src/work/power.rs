@@ -5,13 +5,11 @@ use async_trait::async_trait;
 use protocol::{Call, PowerState, RebootKind};
 use serde::{Deserialize, Serialize};
 
-use super::shelve::image_discard_later;
 use super::steps::{self, GRACE_SECONDS};
-use super::{failure, retry};
+use crate::Compute;
 use crate::server::Server;
-use crate::state::{self, Action};
+use crate::state::Action;
 use crate::store::servers::{Change, From, state_change};
-use crate::{Compute, quota};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +24,6 @@ pub(crate) enum Power {
     Suspend,
     Resume,
     CrashDump,
-    /// Off, and kept for a while.
-    SoftDelete,
-    Restore,
 }
 
 impl Power {
@@ -44,8 +39,6 @@ impl Power {
             Self::Suspend => Action::Suspend,
             Self::Resume => Action::Resume,
             Self::CrashDump => Action::CrashDump,
-            Self::SoftDelete => Action::SoftDelete,
-            Self::Restore => Action::Restore,
         }
     }
 
@@ -57,7 +50,7 @@ impl Power {
     /// The power that the server has afterwards; `None` if that is what it was.
     fn power_state(self) -> Option<PowerState> {
         match self {
-            Self::Stop | Self::Suspend | Self::SoftDelete => Some(PowerState::Shutdown),
+            Self::Stop | Self::Suspend => Some(PowerState::Shutdown),
             Self::Pause => Some(PowerState::Paused),
             Self::CrashDump => None,
             _ => Some(PowerState::Running),
@@ -67,9 +60,8 @@ impl Power {
     async fn call(self, compute: &Compute, server: &Server) -> Result<Call, Failure> {
         let server_id = server.id.clone();
         Ok(match self {
-            Self::Start | Self::Restore => Call::ServerStart { server: steps::spec(compute, server).await? },
+            Self::Start => Call::ServerStart { server: steps::spec(compute, server).await? },
             Self::Stop => Call::ServerStop { server_id, grace_seconds: GRACE_SECONDS },
-            Self::SoftDelete => Call::ServerStop { server_id, grace_seconds: 0 },
             Self::RebootSoft => {
                 Call::ServerReboot { server: steps::spec(compute, server).await?, kind: RebootKind::Soft }
             }
@@ -128,22 +120,16 @@ impl Step<ServerPower> for Switch {
         }
         let server = super::server(compute, &operation.server_id).await?;
         let now = compute.runtime().clock.now();
-        let restoring = operation.power == Power::Restore;
-        let vm_state = restoring.then_some(state::SOFT_DELETED);
-        let change = Change { vm_state, task_state: Some(""), ..Change::default() };
+        let change = Change { task_state: Some(""), ..Change::default() };
         let from = From { vm_state: &server.vm_state, task_state: operation.power.action().task() };
         let mut tx = compute.db().begin().await?;
-        if state_change(&mut tx, &server.id, Some(from), &change, now).await? && restoring {
-            let held = server.quota_size();
-            quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &held).await.map_err(retry)?;
-        }
+        state_change(&mut tx, &server.id, Some(from), &change, now).await?;
         tx.commit().await?;
         Ok(())
     }
 }
 
-/// Says what the server is now. A server that can only be restored does not count. One that was rescued when it was
-/// deleted is that again; one that was shelved needs its image no longer.
+/// Says what the server is now.
 struct Settle;
 
 #[async_trait]
@@ -152,28 +138,19 @@ impl Step<ServerPower> for Settle {
         "settle"
     }
 
-    async fn run(&self, compute: &Compute, operation: &mut ServerPower, to: &mut Progress) -> Result<(), Failure> {
+    async fn run(&self, compute: &Compute, operation: &mut ServerPower, _: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let restoring = operation.power == Power::Restore;
         let mut change = Change::default();
         let mut from = None;
+        let action = operation.power.action();
         if let Some(power_state) = operation.power.power_state() {
-            let rescued = restoring && server.rescue.is_some();
-            let vm_state = Some(if rescued { state::RESCUED } else { operation.power.action().result() });
-            change = Change { vm_state, task_state: Some(""), power_state: Some(power_state.number()), ..change };
+            let (vm_state, power_state) = (Some(action.result()), Some(power_state.number()));
+            change = Change { vm_state, task_state: Some(""), power_state, ..change };
             // If something took its place, the server is that one's.
-            from = Some(From { vm_state: &server.vm_state, task_state: operation.power.action().task() });
-            change.shelved_image_id = restoring.then_some("");
+            from = Some(From { vm_state: &server.vm_state, task_state: action.task() });
         }
         let mut tx = compute.db().begin().await?;
-        let changed = state_change(&mut tx, &operation.server_id, from, &change, compute.runtime().clock.now()).await?;
-        if operation.power == Power::SoftDelete && changed && server.vm_state != state::SOFT_DELETED {
-            let identity = &compute.0.deps.identity;
-            quota::release(&mut tx, identity, &server.project_id, &server.quota_size()).await.map_err(failure)?;
-        }
-        if restoring && changed && !server.shelved_image_id.is_empty() {
-            image_discard_later(compute, &mut tx, &server, &to.request_id).await?;
-        }
+        state_change(&mut tx, &operation.server_id, from, &change, compute.runtime().clock.now()).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -203,8 +203,7 @@ impl Step<ServerResize> for Clean {
 
     async fn run(&self, compute: &Compute, operation: &mut ServerResize, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let call = Call::DisksResizeConfirm { server_id: server.id.clone() };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        disks_forget(compute, &server, to).await
     }
 }
 
@@ -299,8 +298,7 @@ impl Step<ServerResizeConfirm> for Forget {
         to: &mut Progress,
     ) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let call = Call::DisksResizeConfirm { server_id: server.id.clone() };
-        compute.ask_step(&server, &call, to).await.map(drop)
+        disks_forget(compute, &server, to).await
     }
 }
 
@@ -476,11 +474,7 @@ impl Step<ServerResizeConfirm> for Settle {
         _: &mut Progress,
     ) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let off = server.power_state == PowerState::Shutdown.number();
-        let vm_state = Some(if off { state::STOPPED } else { state::ACTIVE });
-        let given = above(&server.flavor.0, &operation.from.flavor);
-        let change = Change { vm_state, task_state: Some(""), resized_from: Some(None), ..Change::default() };
-        moved(compute, &server, &operation.from, "confirmed", &given, &change).await
+        confirmed(compute, &server, &operation.from).await
     }
 }
 
@@ -505,6 +499,33 @@ impl Step<ServerResizeRevert> for Settle {
         };
         moved(compute, &server, &operation.from, "reverted", &given, &change).await
     }
+}
+
+/// Has a server keep its new size, as part of what else is done to it. May be called again.
+pub(super) async fn confirm(
+    compute: &Compute,
+    server: &Server,
+    from: &Resized,
+    to: &mut Progress,
+) -> Result<(), Failure> {
+    disks_forget(compute, server, to).await?;
+    compute.node_claim(server, &[&server.flavor.0]).await.map_err(failure)?;
+    confirmed(compute, server, from).await
+}
+
+/// Has the node forget the disks that it kept aside.
+async fn disks_forget(compute: &Compute, server: &Server, to: &mut Progress) -> Result<(), Failure> {
+    let call = Call::DisksResizeConfirm { server_id: server.id.clone() };
+    compute.ask_step(server, &call, to).await.map(drop)
+}
+
+/// Says that the new size is the only one.
+async fn confirmed(compute: &Compute, server: &Server, from: &Resized) -> Result<(), Failure> {
+    let off = server.power_state == PowerState::Shutdown.number();
+    let vm_state = Some(if off { state::STOPPED } else { state::ACTIVE });
+    let given = above(&server.flavor.0, &from.flavor);
+    let change = Change { vm_state, task_state: Some(""), resized_from: Some(None), ..Change::default() };
+    moved(compute, server, from, "confirmed", &given, &change).await
 }
 
 /// Ends a move once: states, status of the move, and the quota that it held beside.

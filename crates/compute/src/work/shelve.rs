@@ -10,7 +10,7 @@ use super::retry;
 use super::snapshot::{Upload, Uploads};
 use super::steps::{self, Before, Begin, OnServer, PowerOff};
 use crate::server::actions::{LIMIT_MINUTES, promised};
-use crate::store::servers::{Change, host_set, state_change};
+use crate::store::servers::{Change, host_set, server_get, state_change};
 use crate::{Compute, state};
 
 /// Makes an image of a server and switches it off.
@@ -208,7 +208,9 @@ impl Step<ServerShelve> for Settle {
         };
         let mut tx = compute.db().begin().await?;
         let changed = state_change(&mut tx, &server.id, None, &change, now).await?;
-        if operation.offload && changed && server.vm_state != state::SHELVED {
+        // A delete that can be taken back may have its place already: then it stays on its node.
+        let goes_on = server_get(&mut tx, &server.id).await?.is_some_and(|server| server.task_state == task_state);
+        if operation.offload && changed && goes_on && server.vm_state != state::SHELVED {
             let deadline = now.checked_add(LIMIT_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
             let data = ServerOffload::new(&server.id);
             let next = promised(&operation.user_id, &to.request_id, &server, deadline, data);
@@ -303,7 +305,7 @@ impl Step<ShelvedImageDiscard> for Discard {
         _: &mut Progress,
     ) -> Result<(), Failure> {
         // The server is shelved again, or still, when what took it off the shelf was undone.
-        let server = crate::store::servers::server_get(compute.db(), &operation.server_id).await?;
+        let server = server_get(compute.db(), &operation.server_id).await?;
         if server.is_some_and(|server| server.shelved_image_id == operation.image_id) {
             return Ok(());
         }

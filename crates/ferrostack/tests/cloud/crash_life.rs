@@ -159,6 +159,7 @@ const SHELVES: &[Case] = &[
 ];
 
 const DELETE: (&str, &str) = ("DELETE", "");
+const SOFT_DELETE: &[&str] = &["begin", "confirm_resize", "power_off", "settle"];
 
 /// What an operator has to switch on: shelved servers stay on their nodes, deleted ones can be restored.
 const KEPT: &[Case] = &[
@@ -172,8 +173,16 @@ const KEPT: &[Case] = &[
         "SHELVED_OFFLOADED",
         &["SHELVED", "SHELVED_OFFLOADED"],
     ),
-    case("server_power", &["switch", "settle"], &[], DELETE, "SOFT_DELETED", &["ACTIVE"]),
-    case("server_power", &["switch", "settle"], &[DELETE], ("restore", "null"), "ACTIVE", &["SOFT_DELETED"]),
+    case("server_soft_delete", SOFT_DELETE, &[], DELETE, "SOFT_DELETED", &["ACTIVE"]),
+    case("server_soft_delete", SOFT_DELETE, &[LARGE], DELETE, "SOFT_DELETED", &["VERIFY_RESIZE", "ACTIVE"]),
+    case(
+        "server_restore",
+        &["begin", "power_on", "settle"],
+        &[DELETE],
+        ("restore", "null"),
+        "ACTIVE",
+        &["SOFT_DELETED"],
+    ),
 ];
 
 const ATTACH: (&str, &str) = ("/os-interface", r#"{"net_id": "NETWORK"}"#);
@@ -286,7 +295,8 @@ impl Ground {
         self.act(&process.admin, &server, case.action).await;
         let status = self.settled(&process.admin, &server).await;
         // What has happened already is not always taken back: a paused server stays paused.
-        let past = step == "settle" && case.kind == "server_power" && status == case.done;
+        let ends = matches!(case.kind, "server_power" | "server_soft_delete" | "server_restore");
+        let past = ends && step == "settle" && status == case.done;
         assert!(past || case.failed.contains(&status.as_str()), "{} {fault}: {status}", case.action.0);
         self.check(&process.admin, &server, case, (status != "ERROR").then_some(false)).await;
         self.end(&process.admin, &server).await;

@@ -16,7 +16,12 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) async fn start() -> Self {
-        let cloud = TestCloud::start().await;
+        Self::start_with("").await
+    }
+
+    /// The same with what an operator has set.
+    pub(crate) async fn start_with(config: &str) -> Self {
+        let cloud = TestCloud::start_with(config).await;
         let ready = fixture::ready(&cloud, &cloud.admin).await;
         let made = expect(&cloud.admin, 202, Method::POST, "/compute/v2.1/servers", Some(fixture::server(&ready, "s")));
         let server = id(&made.await["server"]);
@@ -78,6 +83,16 @@ impl Life {
     /// Deletes the server, which leaves nothing.
     pub(crate) async fn end(self) {
         expect(self.admin(), 204, Method::DELETE, &self.path(), None).await;
+        self.ended().await;
+    }
+
+    /// The same where a server that is deleted is kept for a while.
+    pub(crate) async fn end_by_force(self) {
+        self.act(202, "forceDelete", Value::Null).await;
+        self.ended().await;
+    }
+
+    async fn ended(self) {
         self.cloud.settle().await;
         assert!(self.cloud.node.is_empty(), "{:?} {:?}", self.cloud.node.disks(), self.cloud.node.taps());
         assert_eq!(self.cores_used().await, 0);

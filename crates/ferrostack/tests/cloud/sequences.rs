@@ -285,6 +285,9 @@ impl Ground {
         failed.extend(MAY_BREAK.contains(&action).then_some("error"));
         // The image is whole; only leaving the node did not work.
         failed.extend((action == "Shelve").then_some("shelved"));
+        // A resize is confirmed before the server is deleted.
+        let confirms = action == "SoftDelete" && subject.state == "resized";
+        failed.extend(confirms.then_some(["active", "stopped"]).into_iter().flatten());
         let fine = done.contains(&state.as_str()) || (fault && failed.contains(&state.as_str()));
         assert!(fine, "{context}: it is {state}, and should be one of {done:?}");
         if action == "Resize" && state == "resized" {

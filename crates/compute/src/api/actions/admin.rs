@@ -54,6 +54,13 @@ pub(super) async fn state_reset(mut ask: Ask<'_>) -> Result<Response> {
     Ok(accepted())
 }
 
+/// Brings a deleted server back that is kept still.
+pub(super) async fn restore(ask: Ask<'_>) -> Result<Response> {
+    let server = ask.server("os_compute_api:os-deferred-delete:restore").await?;
+    ask.compute.server_restore(ask.caller, &server).await?;
+    Ok(accepted())
+}
+
 /// Deletes the server at once, also where deleted servers are kept for a while.
 pub(super) async fn force_delete(ask: Ask<'_>) -> Result<Response> {
     let server = ask.server("os_compute_api:os-deferred-delete:force").await?;

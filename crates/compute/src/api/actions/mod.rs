@@ -96,7 +96,7 @@ pub(super) async fn server_action(
         "suspend" => power::power(ask, "os_compute_api:os-suspend-server:suspend", Power::Suspend).await,
         "resume" => power::power(ask, "os_compute_api:os-suspend-server:resume", Power::Resume).await,
         "trigger_crash_dump" => power::crash_dump(ask).await,
-        "restore" => power::power(ask, "os_compute_api:os-deferred-delete:restore", Power::Restore).await,
+        "restore" => admin::restore(ask).await,
         "changePassword" => rebuild::password(ask).await,
         "rebuild" => rebuild::rebuild(ask).await,
         "rescue" => rebuild::rescue(ask).await,
