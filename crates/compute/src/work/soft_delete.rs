@@ -147,7 +147,7 @@ impl Step<ServerSoftDelete> for Off {
     }
 }
 
-/// Has the server running as it was.
+/// Has the server running as it was. Undone, it is off.
 struct On;
 
 #[async_trait]
@@ -160,6 +160,12 @@ impl Step<ServerRestore> for On {
         let server = super::server(compute, &operation.server_id).await?;
         let call = Call::ServerStart { server: steps::spec(compute, &server).await? };
         compute.ask_step(&server, &call, to).await.map(drop)
+    }
+
+    async fn undo(&self, compute: &Compute, operation: &mut ServerRestore, to: &mut Progress) -> Result<(), Failure> {
+        let server = super::server(compute, &operation.server_id).await?;
+        let call = Call::ServerStop { server_id: server.id.clone(), grace_seconds: 0 };
+        compute.ask_undo(&server, &call, to).await.map(drop)
     }
 }
 

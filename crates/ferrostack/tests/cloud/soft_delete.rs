@@ -156,6 +156,20 @@ async fn a_delete_that_fails_leaves_the_server_as_it_was() {
     life.end_by_force().await;
 }
 
+/// A server that could not be restored is off, as it was, and does not count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_fails_leaves_the_server_off() {
+    let life = Life::start_with(KEEPING).await;
+    delete(&life).await;
+    life.becomes("SOFT_DELETED").await;
+    life.cloud.node.fail_after("server_start", 1, Problem::Permanent("lost".to_owned()));
+    life.act(202, "restore", Value::Null).await;
+    life.becomes("SOFT_DELETED").await;
+    assert_eq!(life.cloud.node.server_power(&life.server), Some(PowerState::Shutdown));
+    assert_eq!(life.cores_used().await, 0);
+    life.end_by_force().await;
+}
+
 /// Only what has been active and is on a node can be restored; the rest goes at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_disks_is_not_kept() {
