@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ::api::{Error, Result};
+use ::api::{Error, Kind, Result};
 use identity::Caller;
 use network::PortInfo;
 use trace::Traced as _;
@@ -10,7 +10,7 @@ use trace::Traced as _;
 use super::{Server, Wanted};
 use crate::Compute;
 use crate::state::Action;
-use crate::work::attach::{PortAttach, PortDetach};
+use crate::work::attach::{PLUG, PortAttach, PortDetach};
 
 const LIMIT_MINUTES: i64 = 10;
 
@@ -26,7 +26,7 @@ impl Compute {
         let position = self.runtime().clock.now().as_microsecond();
         let data = PortAttach { server_id: server.id.clone(), wanted, position };
         let operation = self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await?;
-        self.operation_wait(&operation).await?;
+        self.port_attach_wait(server, &operation).await?;
         let port_id = self.0.deps.network.server_port_at(&server.id, position).await?;
         let ports = self.ports_of(&server.id).await?;
         let port = ports.into_iter().find(|port| Some(&port.id) == port_id.as_ref());
@@ -60,13 +60,19 @@ impl Compute {
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
     }
 
-    /// Waits for an operation to end; its failure is the answer.
-    async fn operation_wait(&self, id: &str) -> Result<()> {
+    /// Waits for the operation to end; its failure is the answer: 400 when there is no such port to be had, 500 when the
+    /// node could not attach it.
+    async fn port_attach_wait(&self, server: &Server, id: &str) -> Result<()> {
+        let work = &self.0.deps.work;
         let end = tokio::time::Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(2);
         loop {
-            match self.0.deps.work.outcome(id).await? {
+            match work.outcome(id).await? {
                 Some(None) => return Ok(()),
+                Some(Some(failure)) if work.steps(id).await?.iter().any(|step| step.name == PLUG) => {
+                    let message = format!("Failed to attach a network interface to {}: {failure}", server.id);
+                    return Err(Error::new(Kind::Internal, message));
+                }
                 Some(Some(failure)) => return Err(Error::bad_request(failure)),
                 None if tokio::time::Instant::now() > end => {
                     return Err(Error::conflict("It takes longer than usual; look at the server's actions."));

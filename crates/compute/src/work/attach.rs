@@ -27,6 +27,9 @@ pub(crate) struct PortDetach {
     pub(crate) port_id: String,
 }
 
+/// The step that the node does.
+pub(crate) const PLUG: &str = "plug";
+
 impl PortAttach {
     /// The port, once it is the server's.
     async fn port_id(&self, compute: &Compute) -> Result<Option<String>, Failure> {
@@ -93,7 +96,7 @@ struct Plug;
 #[async_trait]
 impl Step<PortAttach> for Plug {
     fn name(&self) -> &'static str {
-        "plug"
+        PLUG
     }
 
     async fn run(&self, compute: &Compute, operation: &mut PortAttach, to: &mut Progress) -> Result<(), Failure> {

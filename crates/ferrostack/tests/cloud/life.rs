@@ -302,8 +302,8 @@ async fn ports_come_and_go() {
     // A node that refuses leaves nothing behind.
     life.cloud.node.fail_always("port_attach", protocol::Problem::Permanent("no slot".to_owned()));
     let body = json!({"interfaceAttachment": {"net_id": life.ready.network}});
-    let refused = expect(life.admin(), 400, Method::POST, &path, Some(body)).await;
-    assert!(refused["badRequest"]["message"].as_str().unwrap().contains("no slot"), "{refused}");
+    let refused = expect(life.admin(), 500, Method::POST, &path, Some(body)).await;
+    assert!(refused["computeFault"]["message"].as_str().unwrap().contains("no slot"), "{refused}");
     life.cloud.node.heal();
     assert_eq!(life.cloud.node.taps().len(), 1);
     life.act(202, "addSecurityGroup", json!({"name": "default"})).await;
