@@ -22,8 +22,8 @@ impl Compute {
             if server.vm_state == state::SOFT_DELETED || server.task_state == state::SOFT_DELETING {
                 return Ok(()); // It is deleted already.
             }
-            let is_worth_it = server.launched_at.is_some() && !server.host.is_empty();
-            if is_worth_it && server.permits(Action::SoftDelete).is_ok() {
+            let has_disks = server.launched_at.is_some() && !server.host.is_empty();
+            if has_disks && server.permits(Action::SoftDelete).is_ok() {
                 return self.server_soft_delete(caller, server).await;
             }
         }
