@@ -9,7 +9,6 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Cloud:
@@ -57,8 +56,8 @@ class Cloud:
         return self.auth({"methods": ["password"], "password": {"user": user}})
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """The CPU time of the server's process with all its threads, to the nanosecond: its clock, as Linux numbers it."""
+        return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def memory_mib(self):
         rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
