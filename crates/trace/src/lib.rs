@@ -15,5 +15,7 @@ pub use span::{Span, Traced, collect, failed, node, span};
 pub use store::{Trace, traces_of};
 
 /// The schema of this crate.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "trace", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "trace", version: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { service: "trace", version: 2, sql: include_str!("../migrations/0002.sql") },
+];

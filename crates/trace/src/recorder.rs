@@ -7,10 +7,13 @@ use runtime::Runtime;
 use serde::Deserialize;
 use tokio::sync::Notify;
 
-use crate::store::{Trace, trace_insert, traces_expire};
+use crate::store::{Trace, traces_expire, traces_insert};
 
 /// How long traces wait for others to be written together with.
 const BATCH: Duration = Duration::from_millis(250);
+
+/// How many traces one statement writes.
+const TOGETHER: usize = 8;
 
 /// How many traces wait at most; more are lost.
 const MOST: usize = 20_000;
@@ -123,8 +126,11 @@ impl Recorder {
             return Ok(());
         }
         let mut tx = self.0.db.begin().await?;
-        for trace in &waiting.traces {
-            trace_insert(&mut tx, &self.0.runtime.ids.uuid(), trace).await?;
+        // Either so many or one: two texts, which stay prepared.
+        let chunks = waiting.traces.chunks_exact(TOGETHER);
+        let rest = chunks.remainder().chunks(1);
+        for traces in chunks.chain(rest) {
+            traces_insert(&mut tx, traces).await?;
         }
         tx.commit().await
     }

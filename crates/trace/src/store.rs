@@ -1,4 +1,4 @@
-use db::{Db, Json, Result, Tx, sql};
+use db::{Db, Json, Result, Tx, Value, sql};
 use jiff::Timestamp;
 
 use crate::Span;
@@ -24,26 +24,27 @@ db::row! {
     }
 }
 
-pub(crate) async fn trace_insert(tx: &mut Tx, id: &str, trace: &Trace) -> Result<()> {
-    sql("INSERT INTO traces (id, request_id, operation_id, title, outcome, started_at, micros, spans) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
-    .bind(id)
-    .bind(&trace.request_id)
-    .bind(trace.operation_id.clone())
-    .bind(&trace.title)
-    .bind(&trace.outcome)
-    .bind(trace.started_at)
-    .bind(trace.micros)
-    .bind(&trace.spans)
-    .execute(tx)
-    .await?;
-    Ok(())
+pub(crate) async fn traces_insert(tx: &mut Tx, traces: &[Trace]) -> Result<()> {
+    let mut insert =
+        sql("INSERT INTO traces (request_id, operation_id, title, outcome, started_at, micros, spans) VALUES ");
+    for (index, trace) in traces.iter().enumerate() {
+        insert.push(if index == 0 { "" } else { ", " }).push_list::<Value>([
+            (&trace.request_id).into(),
+            trace.operation_id.clone().into(),
+            (&trace.title).into(),
+            (&trace.outcome).into(),
+            trace.started_at.into(),
+            trace.micros.into(),
+            (&trace.spans).into(),
+        ]);
+    }
+    insert.execute(tx).await.map(drop)
 }
 
 /// What is known of a request and its operations, in order.
 pub async fn traces_of(db: &Db, request_id: &str) -> Result<Vec<Trace>> {
     sql("SELECT request_id, operation_id, title, outcome, started_at, micros, spans FROM traces WHERE request_id = $1 \
-         ORDER BY started_at, id")
+         ORDER BY started_at")
     .bind(request_id)
     .all(db)
     .await

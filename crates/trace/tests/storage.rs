@@ -26,18 +26,22 @@ async fn what_was_collected_is_there_until_it_is_too_old() {
         };
         recorder.keep(trace("req-1", None));
         recorder.keep(trace("req-1", Some("operation")));
-        recorder.keep(trace("req-2", None));
+        // More than one statement takes.
+        for _ in 0..20 {
+            recorder.keep(trace("req-2", None));
+        }
         recorder.write().await.unwrap();
         recorder.write().await.unwrap();
 
         let found = traces_of(&db, "req-1").await.unwrap();
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|trace| trace.spans.0 == spans && trace.micros == 3000));
+        assert_eq!(traces_of(&db, "req-2").await.unwrap().len(), 20);
         assert_eq!(now.duration_since(found[0].started_at).as_millis(), 3);
 
         assert_eq!(recorder.expire().await.unwrap(), 0);
         runtime.clock.set(now.checked_add(49.hours()).unwrap());
-        assert_eq!(recorder.expire().await.unwrap(), 3);
+        assert_eq!(recorder.expire().await.unwrap(), 22);
         assert!(traces_of(&db, "req-1").await.unwrap().is_empty());
     })
     .await;
