@@ -192,7 +192,11 @@ impl Hypervisor for Node {
     }
 
     async fn disk_copy(&self, id: &str, _quiesce: bool) -> Result<(), Problem> {
-        self.0.control.call("disk_copy", id, || self.disk_add(id, COPY)).await
+        let copied = self.0.control.call("disk_copy", id, || self.disk_add(id, COPY)).await;
+        if copied.is_err() {
+            self.disk_remove(id, COPY);
+        }
+        copied
     }
 
     async fn server_delete(&self, id: &str) -> Result<(), Problem> {

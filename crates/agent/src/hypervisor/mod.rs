@@ -82,7 +82,7 @@ pub trait Hypervisor: Send + Sync {
 
     /// Has a flat copy of the root disk beside it, as [`crate::disks::Disks::disk_upload`] expects it: as it is at one
     /// moment, with the guest's file systems at rest where it has an agent; with `quiesce` they must be. A copy that is there
-    /// is replaced.
+    /// is replaced; of one that fails nothing is left.
     async fn disk_copy(&self, id: &str, quiesce: bool) -> Result<(), Problem>;
 
     /// Has the server gone, by force. One that is not there is no problem.
