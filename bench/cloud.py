@@ -1,7 +1,6 @@
 """A cloud to be measured: started fresh, asked over HTTP. Standard library only; loopback only."""
 import http.client
 import json
-import os
 import pathlib
 import subprocess
 import sys

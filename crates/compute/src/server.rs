@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
 use identity::Caller;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use policy::Target;
 use serde::{Deserialize, Serialize};
 
@@ -263,6 +263,17 @@ pub(crate) fn not_found(id: &str) -> Error {
 }
 
 impl Compute {
+    /// The servers that have waited in a state for as many seconds as the operator lets them; none where that is not
+    /// positive.
+    async fn servers_overdue(&self, vm_state: &str, seconds: i64) -> Result<Vec<Server>> {
+        if seconds <= 0 {
+            return Ok(Vec::new());
+        }
+        let now = self.runtime().clock.now();
+        let before = now.checked_sub(SignedDuration::from_secs(seconds)).unwrap_or(now);
+        Ok(store::servers::servers_waiting(self.db(), vm_state, before).await?)
+    }
+
     /// The server, if the rule lets the caller at it; 404 when it is not of the caller's project.
     pub(crate) async fn server_for(&self, caller: &Caller, rule: &str, id: &str) -> Result<Server> {
         let server = store::servers::server_get(self.db(), id).await?.ok_or_else(|| not_found(id))?;

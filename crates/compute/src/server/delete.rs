@@ -2,7 +2,7 @@
 
 use ::api::Result;
 use identity::Caller;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 
 use super::Server;
 use super::actions::{LIMIT_MINUTES, key_check, promised};
@@ -78,12 +78,7 @@ impl Compute {
     /// Deletes servers that could be restored for long enough.
     pub(crate) async fn deleted_reclaim(&self) -> Result<()> {
         let interval = self.options().config.reclaim_instance_interval;
-        if interval <= 0 {
-            return Ok(());
-        }
-        let now = self.runtime().clock.now();
-        let before = now.checked_sub(SignedDuration::from_secs(interval)).unwrap_or(now);
-        for server in servers::servers_waiting(self.db(), state::SOFT_DELETED, before).await? {
+        for server in self.servers_overdue(state::SOFT_DELETED, interval).await? {
             let request_id = format!("req-{}", self.runtime().ids.uuid());
             self.server_delete_now(&server.user_id, &request_id, &server).await?;
         }

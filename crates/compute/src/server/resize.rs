@@ -2,7 +2,6 @@
 
 use ::api::{Error, Kind, Result};
 use identity::Caller;
-use jiff::SignedDuration;
 
 use super::create::size_check;
 use super::{Flavor, Server};
@@ -92,12 +91,7 @@ impl Compute {
     /// Confirms the resizes that have waited longer than the operator lets them.
     pub(crate) async fn resizes_confirm(&self) -> Result<()> {
         let window = self.options().config.resize_confirm_window;
-        if window <= 0 {
-            return Ok(());
-        }
-        let now = self.runtime().clock.now();
-        let before = now.checked_sub(SignedDuration::from_secs(window)).unwrap_or(now);
-        for server in store::servers::servers_waiting(self.db(), state::RESIZED, before).await? {
+        for server in self.servers_overdue(state::RESIZED, window).await? {
             if let Err(error) = self.server_resize_confirm(None, &server).await {
                 tracing::warn!(server = server.id, %error, "a resize could not be confirmed by itself");
             }

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use ::api::{Error, Result};
 use identity::Caller;
-use jiff::SignedDuration;
 use trace::Traced as _;
 
 use super::snapshot::UPLOAD_MINUTES;
 use super::{Image, Server};
+use crate::Compute;
 use crate::state::{self, Action};
 use crate::store::servers::{self, Edit};
 use crate::work::create::{ServerCreate, Shelved};
 use crate::work::shelve::{ServerOffload, ServerShelve, ServerUnshelve};
 use crate::work::steps::Before;
-use crate::{Compute, store};
 
 const LIMIT_MINUTES: i64 = 60;
 
@@ -104,12 +103,7 @@ impl Compute {
     /// Takes servers off their nodes that have been shelved for longer than the operator lets them stay.
     pub(crate) async fn shelved_offload(&self) -> Result<()> {
         let time = self.options().config.shelved_offload_time;
-        if time <= 0 {
-            return Ok(());
-        }
-        let now = self.runtime().clock.now();
-        let before = now.checked_sub(SignedDuration::from_secs(time)).unwrap_or(now);
-        for server in store::servers::servers_waiting(self.db(), state::SHELVED, before).await? {
+        for server in self.servers_overdue(state::SHELVED, time).await? {
             if let Err(error) = self.server_offload(None, &server).await {
                 tracing::warn!(server = server.id, %error, "a shelved server could not be taken off its node");
             }

@@ -9,7 +9,7 @@ use crate::Compute;
 use crate::server::Server;
 
 /// How often an agent is asked before a step fails.
-pub(super) const TRIES: i64 = 3;
+const TRIES: i64 = 3;
 
 /// How often it is looked whether the node of a call still reports, and after how many looks in vain it counts as lost.
 const LOOK: Duration = Duration::from_secs(60);
@@ -24,6 +24,17 @@ pub(crate) enum Trouble {
     /// It answered that it could not.
     #[error(transparent)]
     Problem(Problem),
+}
+
+impl Trouble {
+    /// What it means for a step: what may pass is tried again a few times.
+    pub(super) fn in_step(self, to: &Progress) -> Failure {
+        match self {
+            Self::Problem(Problem::Permanent(reason)) => Failure::Fatal(reason),
+            trouble if to.attempts + 1 >= TRIES => Failure::Fatal(trouble.to_string()),
+            trouble => trouble.into(),
+        }
+    }
 }
 
 impl From<Trouble> for Failure {
@@ -93,12 +104,7 @@ impl Compute {
     /// Asks the agent of a server's node within a step: trouble that may pass is tried again a few times.
     pub(crate) async fn ask_step(&self, server: &Server, call: &Call, to: &mut Progress) -> Result<Answer, Failure> {
         to.host = Some(server.host.clone());
-        match self.ask_for(to, &server.host, call).await {
-            Ok(answer) => Ok(answer),
-            Err(Trouble::Problem(Problem::Permanent(reason))) => Err(Failure::Fatal(reason)),
-            Err(trouble) if to.attempts + 1 >= TRIES => Err(Failure::Fatal(trouble.to_string())),
-            Err(trouble) => Err(trouble.into()),
-        }
+        self.ask_for(to, &server.host, call).await.map_err(|trouble| trouble.in_step(to))
     }
 
     /// Asks the agent while something is undone. What does not work after a few tries, or at once when the node is

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use protocol::{Call, PowerState};
 use serde::{Deserialize, Serialize};
 
-use super::agent::{TRIES, Trouble};
+use super::agent::Trouble;
 use super::shelve::image_discard_later;
 use super::{failure, resize, retry, steps};
 use crate::server::Server;
@@ -140,9 +140,7 @@ impl Step<ServerSoftDelete> for Off {
             Err(Trouble::Away(reason)) if compute.host_is_up(&server.host).await.map_err(retry)? => {
                 Err(Failure::Wait { reason, after: Duration::from_secs(1) })
             }
-            Err(Trouble::Problem(protocol::Problem::Permanent(reason))) => Err(Failure::Fatal(reason)),
-            Err(trouble) if to.attempts + 1 >= TRIES => Err(Failure::Fatal(trouble.to_string())),
-            outcome => outcome.map(drop).map_err(Failure::from),
+            outcome => outcome.map(drop).map_err(|trouble| trouble.in_step(to)),
         }
     }
 }
