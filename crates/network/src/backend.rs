@@ -1,6 +1,6 @@
 use api::Result;
 
-use crate::model::Model;
+use crate::model::{FloatingTarget, Model};
 use crate::ovn;
 
 /// What makes networks real.
@@ -65,6 +65,14 @@ impl Backend {
         match self {
             Self::Fake => Ok(()),
             Self::Ovn(ovn) => ovn.apply(model, changes).await,
+        }
+    }
+
+    /// Waits until packets to floating addresses reach these targets as the database says, or do not any more.
+    pub(crate) async fn carried_out(&self, targets: &[FloatingTarget]) -> Result<()> {
+        match self {
+            Self::Fake => Ok(()),
+            Self::Ovn(ovn) => ovn.carried_out(targets).await,
         }
     }
 

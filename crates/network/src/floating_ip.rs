@@ -11,7 +11,7 @@ use crate::access::{conflict, guard, missing, network_target, of_project, owner,
 use crate::ipam::FixedIpRequest;
 use crate::model::{FLOATING_IP, FloatingIp, FloatingTarget, Port};
 use crate::write::Write;
-use crate::{Kind, Network, port, quota, router, store};
+use crate::{Network, port, quota, router, store};
 
 /// What is said of a new floating IP.
 #[derive(Debug, Default, Deserialize)]
@@ -151,7 +151,7 @@ impl Network {
     /// Leads it nowhere.
     fn floating_ip_loose(&self, write: &mut Write, floating: &mut FloatingIp) {
         if let Some(target) = floating.target.take() {
-            write.changed(Kind::Router, &target.router_id);
+            write.floating_changed(&target);
         }
         floating.status = "DOWN".to_owned();
     }
@@ -196,11 +196,10 @@ impl Network {
             .with_code("ExternalGatewayForFloatingIPNotFound")
         })?;
         self.floating_ip_loose(write, floating);
-        floating.target = Some(FloatingTarget { port_id: port_id.to_owned(), fixed_ip: fixed.ip_address, router_id });
+        let target = FloatingTarget { port_id: port_id.to_owned(), fixed_ip: fixed.ip_address, router_id };
+        write.floating_changed(&target);
+        floating.target = Some(target);
         floating.status = "ACTIVE".to_owned();
-        if let Some(target) = &floating.target {
-            write.changed(Kind::Router, &target.router_id);
-        }
         self.floating_ip_store(write, floating).await
     }
 

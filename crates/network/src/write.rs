@@ -7,6 +7,7 @@ use api::Result;
 use db::Tx;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::model::FloatingTarget;
 use crate::store;
 use crate::{Change, Kind, Network};
 
@@ -16,6 +17,7 @@ pub(crate) struct Write {
     pub(crate) now: Timestamp,
     changes: BTreeMap<(Kind, String), Option<String>>,
     status: bool,
+    floating: Vec<FloatingTarget>,
 }
 
 impl Write {
@@ -29,6 +31,12 @@ impl Write {
         self.changes.insert((kind, id.to_owned()), Some(parent.to_owned()));
     }
 
+    /// A floating address leads there from now on, or does not any more.
+    pub(crate) fn floating_changed(&mut self, target: &FloatingTarget) {
+        self.changed(Kind::Router, &target.router_id);
+        self.floating.push(target.clone());
+    }
+
     /// A port's status changed: whoever waits for that is to look.
     pub(crate) fn status_changed(&mut self) {
         self.status = true;
@@ -38,10 +46,13 @@ impl Write {
 impl Network {
     pub(crate) async fn write(&self) -> Result<Write> {
         let tx = self.0.db.begin().await?;
-        Ok(Write { tx, now: self.0.runtime.clock.now(), changes: BTreeMap::new(), status: false })
+        Ok(Write { tx, now: self.0.runtime.clock.now(), changes: BTreeMap::new(), status: false, floating: Vec::new() })
     }
 
     /// Commits, and has the backend follow. If the backend cannot, the change stays noted and is made real later.
+    ///
+    /// Where floating addresses lead elsewhere, that is so when this returns: who is told of it and connects must not
+    /// reach the server of before, to which the router would then keep the connection.
     pub(crate) async fn commit(&self, mut write: Write) -> Result<()> {
         let changes: BTreeSet<Change> =
             write.changes.into_iter().map(|((kind, id), parent)| Change { kind, id, parent }).collect();
@@ -61,6 +72,11 @@ impl Network {
                 .unwrap_or_else(PoisonError::into_inner)
                 .extend(changes.into_iter().map(|change| (change, token.clone())));
             self.follow().await;
+        }
+        if !write.floating.is_empty()
+            && let Err(error) = self.0.backend.carried_out(&write.floating).await
+        {
+            tracing::warn!(cause = ?error.cause, "whether floating addresses lead elsewhere is not known: {error}");
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! northbound database, and by sending the difference in one transaction: nothing when there is none. The
 //! [reconciler](reconcile) does the same for everything, and so repairs whatever else went wrong.
 
+mod carried_out;
 mod dhcp;
 mod diff;
 mod group;
@@ -34,7 +35,6 @@ use nodes::Nodes;
 use row::{Place, Target};
 use scope::Scope;
 
-pub use nodes::Node;
 pub(crate) use switch::metadata_mac;
 
 const NORTHBOUND: &str = "OVN_Northbound";
@@ -122,11 +122,6 @@ impl Backend {
     /// Has everything compared soon.
     pub fn reconcile_soon(&self) {
         self.0.reconcile.notify_one();
-    }
-
-    /// The nodes that OVN runs on.
-    pub async fn nodes(&self) -> Result<Vec<Node>> {
-        Ok(Nodes::new(&self.south().await?.tables()).0)
     }
 
     /// Makes the changed things in OVN what the database says.

@@ -19,7 +19,7 @@ const PORT_BINDING: &str = "Port_Binding";
 pub(super) fn request() -> MonitorRequest {
     MonitorRequest::new(SOUTHBOUND)
         .table(CHASSIS, &["name", "hostname", "other_config", "external_ids"])
-        .table(CHASSIS_PRIVATE, &["name", "nb_cfg_timestamp"])
+        .table(CHASSIS_PRIVATE, &["name", "nb_cfg"])
         .table(PORT_BINDING, &["logical_port", "type", "chassis", "up"])
 }
 
@@ -29,26 +29,20 @@ pub(super) struct Nodes(pub(super) Vec<Node>);
 
 /// A node that OVN runs on, as it says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Node {
+pub(super) struct Node {
     /// The name in OVN.
-    pub chassis: String,
+    pub(super) chassis: String,
     /// The host name.
-    pub host: String,
+    pub(super) host: String,
     /// The nodes' networks that it is in.
-    pub physical_networks: BTreeSet<String>,
+    pub(super) physical_networks: BTreeSet<String>,
     /// Whether it was chosen by the operator to be routers' way out.
-    pub is_gateway: bool,
-    /// When it last answered, in milliseconds since 1970; 0 before it was ever asked.
-    pub answered_at: i64,
+    pub(super) is_gateway: bool,
 }
 
 impl Nodes {
     /// Reads them.
     pub(super) fn new(tables: &Tables) -> Self {
-        let answered: BTreeMap<&str, i64> = tables
-            .rows(CHASSIS_PRIVATE)
-            .filter_map(|(_, row)| Some((row.string("name").ok()?, row.integer("nb_cfg_timestamp").ok()?)))
-            .collect();
         let mut nodes: Vec<Node> = tables
             .rows(CHASSIS)
             .filter_map(|(_, row)| {
@@ -67,7 +61,6 @@ impl Nodes {
                     is_gateway: setting("ovn-cms-options")
                         .split(',')
                         .any(|option| option.trim() == "enable-chassis-as-gw"),
-                    answered_at: answered.get(chassis.as_str()).copied().unwrap_or_default(),
                     chassis,
                 })
             })
@@ -97,6 +90,21 @@ impl Nodes {
         nodes.truncate(GATEWAYS);
         (1..=nodes.len()).rev().zip(nodes).map(|(priority, node)| (node.chassis.as_str(), priority as i64)).collect()
     }
+}
+
+/// The nodes that the ports are on, by name; `ports` are names in the southbound database.
+pub(super) fn nodes_of_ports(tables: &Tables, ports: &BTreeSet<String>) -> BTreeSet<String> {
+    let here =
+        tables.rows(PORT_BINDING).filter(|(_, row)| row.string("logical_port").is_ok_and(|name| ports.contains(name)));
+    let nodes = here.filter_map(|(_, row)| tables.row(CHASSIS, row.optional_uuid("chassis").ok()??));
+    nodes.filter_map(|node| node.string("name").ok().map(str::to_owned)).collect()
+}
+
+/// The number of the northbound database's state that the node carries out; the greatest of all for a node that is
+/// gone.
+pub(super) fn node_answered(tables: &Tables, node: &str) -> i64 {
+    let row = tables.find(CHASSIS_PRIVATE, "name", node);
+    row.map_or(i64::MAX, |(_, row)| row.integer("nb_cfg").unwrap_or_default())
 }
 
 /// Whether ports are wired, by the name of the port: those that a node takes, not those that are everywhere.

@@ -130,7 +130,7 @@ async fn a_port_is_wired_when_a_node_has_it_and_says_so() {
     drop(south.wait_for(|tables| port_states(tables)[PORT]).await.unwrap());
 
     // The node is in the outside network: it becomes the router's way out.
-    let nodes = ovn.backend.nodes().await.unwrap();
+    let nodes = Nodes::new(&ovn.backend.south().await.unwrap().tables()).0;
     assert_eq!((nodes.len(), nodes[0].host.as_str()), (1, "node1"));
     assert_eq!(ovn.make(&Cloud::new()).await, 3, "a gateway, its reference, and the floating IP there");
 }

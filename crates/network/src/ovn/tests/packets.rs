@@ -3,9 +3,13 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::server::{Ovn, Process, daemon, run};
+use super::service::Service;
 use super::views::*;
 
 /// A network namespace, removed when dropped.
@@ -13,7 +17,9 @@ struct Namespace(String);
 
 impl Namespace {
     fn new(role: &str) -> Self {
-        let namespace = Self(format!("fs-ovn-{}-{role}", std::process::id()));
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let namespace = Self(format!("fs-ovn-{}-{number}-{role}", std::process::id()));
         run("ip", &["netns", "add", &namespace.0]);
         namespace.ip(&["link", "set", "lo", "up"]);
         namespace
@@ -32,6 +38,15 @@ impl Namespace {
 
     fn run(&self, arguments: &[&str]) -> String {
         run("ip", &[&["netns", "exec", &self.0], arguments].concat())
+    }
+
+    /// How many echo requests came in.
+    fn echoes(&self) -> usize {
+        let text = self.run(&["cat", "/proc/net/snmp"]);
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix("Icmp: "));
+        let (names, numbers) = (lines.next().unwrap(), lines.next().unwrap());
+        let place = names.split(' ').position(|name| name == "InEchos").unwrap();
+        numbers.split(' ').nth(place).unwrap().parse().unwrap()
     }
 
     fn pings(&self, address: &str) -> bool {
@@ -91,15 +106,15 @@ impl Node {
     }
 
     /// A machine at a port.
-    fn server(&self, number: &str) -> Namespace {
+    fn server(&self, number: &str, port_id: &str, mac: &str) -> Namespace {
         let server = Namespace::new(number);
-        let (tap, id) = (format!("tap{number}"), format!("33333333-0000-4000-8000-00000000000{number}"));
+        let tap = format!("tap{number}");
         self.namespace.ip(&["link", "add", &tap, "type", "veth", "peer", "name", "eth0", "netns", &server.0]);
         self.namespace.ip(&["link", "set", &tap, "up"]);
-        server.ip(&["link", "set", "eth0", "address", &format!("fa:16:3e:00:00:0{number}"), "up"]);
+        server.ip(&["link", "set", "eth0", "address", mac, "up"]);
         // The switch in user space takes packets as they are.
         server.run(&["ethtool", "-K", "eth0", "tx", "off"]);
-        let id = format!("external-ids:iface-id={id}");
+        let id = format!("external-ids:iface-id={port_id}");
         let add = ["--timeout=10", &format!("--db={}", self.switch), "add-port", "br-int", &tap];
         run("ovs-vsctl", &[&add[..], &["--", "set", "interface", &tap, &id]].concat());
         server
@@ -111,9 +126,25 @@ async fn wait(monitor: &mut ovsdb::Monitor, wanted: impl FnMut(&ovsdb::Tables) -
     drop(waited.expect("the node reports in time").unwrap());
 }
 
+/// Whether the ports are up.
+fn wired<'a>(ports: [&'a str; 2]) -> impl Fn(&ovsdb::Tables) -> bool + 'a {
+    move |tables| {
+        let states = crate::ovn::nodes::port_states(tables);
+        ports.iter().all(|port| states.get(*port) == Some(&true))
+    }
+}
+
 /// Waits until every node does what the northbound database says.
 fn settled(ovn: &Ovn) {
     run("ovn-nbctl", &["--timeout=30", &format!("--db={}", ovn.north_remote), "--wait=hv", "sync"]);
+}
+
+fn may_make_namespaces() -> bool {
+    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !root {
+        eprintln!("left out: network namespaces need root");
+    }
+    root
 }
 
 /// What `udhcpc` calls with what it was given.
@@ -127,8 +158,7 @@ while [ $# -gt 1 ]; do ip route add "$1" via "$2"; shift 2; done
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packets_go_where_they_may() {
-    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-        eprintln!("left out: network namespaces need root");
+    if !may_make_namespaces() {
         return;
     }
     let ovn = Ovn::start();
@@ -138,12 +168,9 @@ async fn packets_go_where_they_may() {
     wait(&mut south, |tables| tables.len("Chassis") == 1).await;
     let mut cloud = Cloud::new();
     ovn.make(&cloud).await;
-    let (one, two) = (node.server("1"), node.server("2"));
-    let wired = |tables: &ovsdb::Tables| {
-        let states = crate::ovn::nodes::port_states(tables);
-        [PORT, PORT2].iter().all(|port| states.get(*port) == Some(&true))
-    };
-    wait(&mut south, wired).await;
+    let [one, two] = [("1", PORT), ("2", PORT2)]
+        .map(|(number, port)| node.server(number, port, &format!("fa:16:3e:00:00:0{number}")));
+    wait(&mut south, wired([PORT, PORT2])).await;
     settled(&ovn);
 
     let script = directory.path().join("lease");
@@ -190,4 +217,50 @@ async fn packets_go_where_they_may() {
     assert!(!one.pings("10.0.0.12"), "a neighbour, against the rules");
     assert!(!node.namespace.pings("172.24.4.50"), "from the outside, against the rules");
     assert!(one.pings("172.24.4.1"), "an answer from the outside");
+}
+
+/// Who connects right after the answer must not reach the server that the address led to before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_floating_address_that_moves_leads_to_its_new_server_once_that_is_answered() {
+    if !may_make_namespaces() {
+        return;
+    }
+    let ovn = Ovn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), &ovn);
+    let mut south = ovn.backend.south().await.unwrap();
+    wait(&mut south, |tables| tables.len("Chassis") == 1).await;
+
+    let service = Service::new(&ovn).await;
+    let public = service.public_network().await;
+    let net = service.make("network", json!({"name": "net"})).await;
+    let subnet = service.make("subnet", json!({"network_id": net, "ip_version": 4, "cidr": "10.0.0.0/24"})).await;
+    let router = service.make("router", json!({"external_gateway_info": {"network_id": public}})).await;
+    service.call("PUT", &format!("/routers/{router}/add_router_interface"), json!({ "subnet_id": subnet })).await;
+    let mut ports = Vec::new();
+    for number in ["1", "2"] {
+        let (mac, address) = (format!("fa:16:3e:00:00:0{number}"), format!("10.0.0.1{number}"));
+        let fields = json!({"network_id": net, "mac_address": mac, "fixed_ips": [{"ip_address": address}],
+            "port_security_enabled": false, "security_groups": [], "binding:host_id": "node1"});
+        let port = service.make("port", fields).await;
+        let server = node.server(number, &port, &mac);
+        server.ip(&["addr", "add", &format!("{address}/24"), "dev", "eth0"]);
+        server.ip(&["route", "add", "default", "via", "10.0.0.1"]);
+        ports.push((port, server));
+    }
+    let floating = service.call("POST", "/floatingips", json!({"floatingip": {"floating_network_id": public}})).await;
+    let floating = &floating["floatingip"];
+    let (path, address) = (
+        format!("/floatingips/{}", floating["id"].as_str().unwrap()),
+        floating["floating_ip_address"].as_str().unwrap(),
+    );
+    wait(&mut south, wired([&ports[0].0, &ports[1].0])).await;
+    settled(&ovn);
+    for round in 0..20 {
+        let (port, server) = &ports[round % 2];
+        service.call("PUT", &path, json!({"floatingip": {"port_id": port}})).await;
+        let before = server.echoes();
+        assert!(node.namespace.pings(address), "round {round}: nobody answered");
+        assert_eq!(server.echoes(), before + 1, "round {round}: somebody else answered");
+    }
 }

@@ -191,7 +191,6 @@ fn nodes_in_the_outside_network_are_gateways_and_answer_for_their_servers() {
         host: name.to_owned(),
         physical_networks: networks.iter().map(|network| (*network).to_owned()).collect(),
         is_gateway,
-        answered_at: 0,
     };
     let nodes =
         Nodes(vec![node("node0", &[], true), node("node1", &["public"], false), node("node2", &["public"], false)]);
