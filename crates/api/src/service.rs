@@ -143,7 +143,7 @@ fn refusing(router: Router) -> Router {
 
 /// Answers a request, and has the way recorded that it went.
 async fn frame(State(service): State<Service>, request: Request, next: Next) -> Response {
-    let id = RequestId(format!("req-{}", uuid::Uuid::new_v4()));
+    let id = RequestId(runtime::request_id());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let log = tracing::info_span!("request", id = id.0, %method, path);
     let recorder = request.extensions().get::<Recorder>().cloned();

@@ -4,6 +4,12 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use uuid::Uuid;
 
+/// A new id of a request: `req-` and a UUID. That one begins with the time (version 7): what is recorded of requests goes
+/// to the end of its index, not to a random place in it.
+pub fn request_id() -> String {
+    format!("req-{}", Uuid::now_v7())
+}
+
 /// The source of ids and secrets: the operating system's, or for tests a seeded one that repeats itself.
 #[derive(Clone, Debug, Default)]
 pub struct Ids(Option<Arc<Mutex<StdRng>>>);
@@ -41,5 +47,17 @@ impl Ids {
 
     fn random_uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.bytes()).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::request_id;
+
+    #[test]
+    fn request_ids_are_in_the_order_of_their_making() {
+        let ids: Vec<String> = (0..1000).map(|_| request_id()).collect();
+        assert!(ids.is_sorted());
+        assert!(ids.iter().all(|id| id.len() == 40 && id.starts_with("req-")), "{}", ids[0]);
     }
 }

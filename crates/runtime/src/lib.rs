@@ -10,7 +10,7 @@ mod ids;
 mod tasks;
 
 pub use clock::Clock;
-pub use ids::Ids;
+pub use ids::{Ids, request_id};
 pub use tasks::Tasks;
 
 /// The time, ids and tasks of one process. Cheap to clone.

@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "it is run by people")]
 
 use db::{Db, Json, Options, sql};
-use runtime::Runtime;
+use runtime::{Runtime, request_id};
 use trace::{Config, Recorder, Span, Trace, collect, failed, node, span};
 
 #[tokio::main]
@@ -26,7 +26,7 @@ async fn main() {
         for some in traces.chunks(batch.parse().unwrap()) {
             for trace in some {
                 let ((), spans) = collect(again(&trace.spans.0)).await;
-                let request_id = format!("req-{}", runtime.ids.uuid());
+                let request_id = request_id();
                 recorder.keep(Trace { request_id, spans: Json(spans), ..trace.clone() });
             }
             recorder.write().await.unwrap();

@@ -64,8 +64,7 @@ impl Compute {
         let deps = &self.0.deps;
         let deadline = deps.runtime.clock.now().checked_add(minutes.minutes()).unwrap_or(Timestamp::MAX);
         let user_id = caller.map_or(&server.user_id, |caller| &caller.token.user_id);
-        let own_id = || format!("req-{}", deps.runtime.ids.uuid());
-        let request_id = caller.map_or_else(own_id, |caller| caller.request_id.clone());
+        let request_id = caller.map_or_else(runtime::request_id, |caller| caller.request_id.clone());
         let new = promised(user_id, &request_id, server, deadline, data);
         let id = deps.work.submit(&mut tx, &new).await?;
         tx.commit().await?;

@@ -79,8 +79,7 @@ impl Compute {
     pub(crate) async fn deleted_reclaim(&self) -> Result<()> {
         let interval = self.options().config.reclaim_instance_interval;
         for server in self.servers_overdue(state::SOFT_DELETED, interval).await? {
-            let request_id = format!("req-{}", self.runtime().ids.uuid());
-            self.server_delete_now(&server.user_id, &request_id, &server).await?;
+            self.server_delete_now(&server.user_id, &runtime::request_id(), &server).await?;
         }
         Ok(())
     }
