@@ -8,7 +8,7 @@ use crate::fixture::{id, ready, server};
 
 async fn boots_and_leaves_nothing(cloud: TestCloud) {
     let tenant = cloud.tenant("demo").await;
-    let ready = ready(&cloud, &tenant.member).await;
+    let ready = ready(&cloud.admin, &tenant.member).await;
     let body = Some(server(&ready, "one"));
     let made = expect(&tenant.member, 202, Method::POST, "/compute/v2.1/servers", body).await;
     let server = format!("/compute/v2.1/servers/{}", id(&made["server"]));

@@ -48,7 +48,7 @@ async fn messages_lost_repeated_and_late() {
     let bus = Arc::clone(&lossy);
     let cloud = TestCloud::start_on_bus(|_| bus).await;
     let tenant = cloud.tenant("demo").await;
-    let ready = ready(&cloud, &tenant.member).await;
+    let ready = ready(&cloud.admin, &tenant.member).await;
     let mut servers = Vec::new();
     for number in 0..4 {
         servers.push(boot(&tenant, &ready, &format!("server-{number}")).await);
@@ -67,7 +67,7 @@ async fn a_broker_that_is_restarted() {
     let uri = broker.uri();
     let cloud = TestCloud::start_on_bus(|runtime| Arc::new(Rabbit::new(&uri, runtime.clone()))).await;
     let tenant = cloud.tenant("demo").await;
-    let ready = ready(&cloud, &tenant.member).await;
+    let ready = ready(&cloud.admin, &tenant.member).await;
     let servers = [boot(&tenant, &ready, "one").await];
     let restarting = Arc::clone(&broker);
     tokio::task::spawn_blocking(move || restarting.restart()).await.unwrap().unwrap();

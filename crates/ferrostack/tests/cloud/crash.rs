@@ -13,7 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{expect, wait_for};
 
-use crate::fixture::id;
+use crate::fixture::{self, id};
 
 /// The steps of both operations, as users see them in the list of events.
 pub const CREATE: &[&str] = &["accept", "place", "networks", "image", "disks", "plug", "start", "wire", "activate"];
@@ -68,25 +68,9 @@ pub async fn settled(db: &Db) {
     }
 }
 
-/// Makes an image.
-pub async fn image(admin: &Client) -> String {
-    let body = json!({"name": "image", "disk_format": "raw", "container_format": "bare"});
-    let image = id(&expect(admin, 201, Method::POST, "/image/v2/images", Some(body)).await);
-    let path = format!("/image/v2/images/{image}/file");
-    admin.send(Method::PUT, &path, "application/octet-stream", vec![0; 4096]).await.unwrap();
-    image
-}
-
 /// Makes image, flavor and network once, and returns the body of a request for a server.
 pub async fn prepare(admin: &Client) -> Value {
-    let image = image(admin).await;
-    let body = json!({"flavor": {"name": "tiny", "ram": 64, "vcpus": 1, "disk": 1}});
-    let flavor = id(&expect(admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
-    let body = json!({"network": {"name": "net"}});
-    let network = id(&expect(admin, 201, Method::POST, "/network/v2.0/networks", Some(body)).await["network"]);
-    let body = json!({"subnet": {"network_id": network, "cidr": "10.0.0.0/24", "ip_version": 4}});
-    expect(admin, 201, Method::POST, "/network/v2.0/subnets", Some(body)).await;
-    json!({"server": {"name": "s", "imageRef": image, "flavorRef": flavor, "networks": [{"uuid": network}]}})
+    fixture::server(&fixture::ready(admin, admin).await, "s")
 }
 
 /// Sends a request to a process that is about to be killed: that may be before the answer.

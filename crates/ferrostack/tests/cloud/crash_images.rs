@@ -9,8 +9,9 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{TestCloud, expect, wait_for};
 
-use crate::crash::{self, Process, ask, image, node, settled};
+use crate::crash::{self, Process, ask, node, settled};
 use crate::crash_life;
+use crate::fixture;
 
 /// The steps of bringing images to nodes.
 const CACHE: &[&str] = &["images"];
@@ -54,7 +55,7 @@ async fn images_that_a_killed_process_was_bringing_are_brought() {
         for moment in ["kill-before", "kill-after"] {
             let fault = format!("images_cache/{step}/{moment}");
             let mut process = Process::start(dir.path(), Some(&fault)).await;
-            let image = image(&process.admin).await;
+            let image = fixture::image(&process.admin).await;
             bring(&process.admin, &path, &image).await;
             process.died().await;
             assert_eq!(is_cached(dir.path(), &image), moment == "kill-after", "{fault}");
@@ -74,7 +75,7 @@ async fn images_that_could_not_be_brought_can_be_asked_for_again() {
         let fault = format!("images_cache/{step}/fail");
         let image = {
             let process = Process::start(dir.path(), Some(&fault)).await;
-            let image = image(&process.admin).await;
+            let image = fixture::image(&process.admin).await;
             bring(&process.admin, &path, &image).await;
             assert_eq!(outcome(&db).await, "undone", "{fault}");
             image

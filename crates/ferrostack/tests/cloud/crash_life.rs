@@ -9,7 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{expect, wait_for};
 
-use crate::crash::{Process, assert_clean, create, image, prepare, settled};
+use crate::crash::{Process, assert_clean, create, prepare, settled};
+use crate::fixture;
 
 /// An operation: its kind and steps, what comes before it, how it is asked for, and what the server is when it is done
 /// and when it failed.
@@ -208,10 +209,8 @@ impl Ground {
         std::fs::write(dir.path().join("ferrostack.toml"), config).unwrap();
         let process = Process::start(dir.path(), None).await;
         let body = prepare(&process.admin).await;
-        let large = json!({"flavor": {"name": "large", "ram": 128, "vcpus": 2, "disk": 2}});
-        let large = expect(&process.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(large)).await;
-        let large = large["flavor"]["id"].as_str().unwrap().to_owned();
-        let other = image(&process.admin).await;
+        let large = fixture::flavor(&process.admin, "large", 128, 2, 2).await;
+        let other = fixture::image(&process.admin).await;
         let db = Db::open(&db::Options::Sqlite(dir.path().join("ferrostack.db"))).await.unwrap();
         Self { dir, body, large, other, db }
     }

@@ -22,7 +22,7 @@ impl Life {
     /// The same with what an operator has set.
     pub(crate) async fn start_with(config: &str) -> Self {
         let cloud = TestCloud::start_with(config).await;
-        let ready = fixture::ready(&cloud, &cloud.admin).await;
+        let ready = fixture::ready(&cloud.admin, &cloud.admin).await;
         let made = expect(&cloud.admin, 202, Method::POST, "/compute/v2.1/servers", Some(fixture::server(&ready, "s")));
         let server = id(&made.await["server"]);
         let life = Self { cloud, ready, server };
@@ -160,15 +160,10 @@ fn uuid(number: u8) -> String {
     format!("00000000-0000-4000-8000-0000000000{number:02}")
 }
 
-async fn flavor(life: &Life, name: &str, vcpus: i64, disk: i64) -> String {
-    let body = json!({"flavor": {"name": name, "ram": 128, "vcpus": vcpus, "disk": disk}});
-    id(&expect(life.admin(), 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"])
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_is_reverted_and_confirmed() {
     let life = Life::start().await;
-    let (large, small) = (flavor(&life, "large", 2, 2).await, life.ready.flavor.clone());
+    let (large, small) = (fixture::flavor(life.admin(), "large", 128, 2, 2).await, life.ready.flavor.clone());
     life.act(400, "resize", json!({"flavorRef": small})).await;
     life.act(400, "resize", json!({"flavorRef": "none-such"})).await;
     life.act(409, "confirmResize", Value::Null).await;
@@ -197,12 +192,12 @@ async fn a_resize_is_reverted_and_confirmed() {
     assert_eq!(statuses, ["confirmed", "reverted"]);
 
     // A size that the node does not have room for is refused, and nothing is held for it.
-    let huge = flavor(&life, "huge", 10, 1_000_000).await;
+    let huge = fixture::flavor(life.admin(), "huge", 128, 10, 1_000_000).await;
     life.act(202, "resize", json!({"flavorRef": huge})).await;
     life.becomes("ACTIVE").await;
     assert_eq!((life.held().await["VCPU"].clone(), life.cores_used().await), (json!(2), 2));
     // A server that waits for a confirmation goes whole.
-    let larger = flavor(&life, "larger", 4, 2).await;
+    let larger = fixture::flavor(life.admin(), "larger", 128, 4, 2).await;
     life.act(202, "resize", json!({"flavorRef": larger})).await;
     life.becomes("VERIFY_RESIZE").await;
     life.end().await;

@@ -49,7 +49,7 @@ async fn a_list_costs_the_same_number_of_queries_however_long_it_is() {
     let subnet = json!({"subnet": {"network_id": external, "cidr": "198.51.100.0/24", "ip_version": 4}});
     expect(&admin, 201, Method::POST, "/network/v2.0/subnets", Some(subnet)).await;
     expect(&admin, 201, Method::PUT, "/placement/resource_classes/CUSTOM_CAKE", None).await;
-    let ready = ready(&cloud, &admin).await;
+    let ready = ready(&cloud.admin, &admin).await;
     more(&admin, &ready, &external, 0..2).await;
     cloud.settle().await;
     let short = queries(&cloud, &admin).await;

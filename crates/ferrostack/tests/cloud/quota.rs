@@ -8,7 +8,7 @@ use crate::fixture::{ready, server};
 
 async fn exactly_ten_of_two_hundred(cloud: TestCloud) {
     let tenant = cloud.tenant("demo").await;
-    let ready = ready(&cloud, &tenant.member).await;
+    let ready = ready(&cloud.admin, &tenant.member).await;
     let asking = (0..200).map(|number| {
         let (client, body) = (tenant.member.clone(), server(&ready, &format!("server-{number}")));
         tokio::spawn(async move {

@@ -84,9 +84,6 @@ const ACTIONS: &[Action] = &[
 const MAY_BREAK: &[&str] =
     &["Rebuild", "Rescue", "Unrescue", "Resize", "ResizeConfirm", "ResizeRevert", "Shelve", "Unshelve"];
 
-/// What an operator sets so that shelved servers stay on their nodes and deleted ones can be restored.
-const KEEPING: &str = "[compute]\nshelved_offload_time = -1\nreclaim_instance_interval = 3600\n";
-
 /// How long a call of the node takes when something else is asked for meanwhile.
 const SLOW: Duration = Duration::from_millis(5);
 
@@ -155,11 +152,9 @@ impl Subject {
 
 impl Ground {
     async fn new(keeps: bool) -> Self {
-        let cloud = TestCloud::start_with(if keeps { KEEPING } else { "" }).await;
-        let ready = fixture::ready(&cloud, &cloud.admin).await;
-        let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
-        let made = expect(&cloud.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await;
-        let flavors = [ready.flavor.clone(), id(&made["flavor"])];
+        let cloud = TestCloud::start_with(if keeps { fixture::KEEPING } else { "" }).await;
+        let ready = fixture::ready(&cloud.admin, &cloud.admin).await;
+        let flavors = [ready.flavor.clone(), fixture::larger_flavor(&cloud.admin).await];
         Self { cloud, keeps, ready, flavors, rules: rules() }
     }
 

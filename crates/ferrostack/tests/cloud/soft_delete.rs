@@ -5,10 +5,8 @@ use protocol::{PowerState, Problem};
 use serde_json::{Value, json};
 use testkit::{expect, wait_for};
 
-use crate::fixture::id;
+use crate::fixture::{self, KEEPING};
 use crate::life::Life;
-
-const KEEPING: &str = "[compute]\nshelved_offload_time = -1\nreclaim_instance_interval = 3600\n";
 
 /// A delete while a call of the node does not come to its end.
 struct Case {
@@ -54,7 +52,7 @@ impl Case {
     async fn prove(&self) {
         let what = format!("{} held in {}", self.action.0, self.held);
         let life = Life::start_with(KEEPING).await;
-        let large = large(&life).await;
+        let large = fixture::larger_flavor(life.admin()).await;
         let body = |text: &str| {
             let text = text.replace("LARGE", &large).replace("IMAGE", &life.ready.image);
             serde_json::from_str(&text).unwrap_or_default()
@@ -94,11 +92,6 @@ impl Case {
     }
 }
 
-async fn large(life: &Life) -> String {
-    let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
-    id(&expect(life.admin(), 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"])
-}
-
 async fn delete(life: &Life) {
     expect(life.admin(), 204, Method::DELETE, &life.path(), None).await;
 }
@@ -123,7 +116,7 @@ async fn a_server_is_deleted_and_kept_whatever_is_done_to_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_that_waits_is_confirmed_first() {
     let life = Life::start_with(KEEPING).await;
-    life.act(202, "resize", json!({"flavorRef": large(&life).await})).await;
+    life.act(202, "resize", json!({"flavorRef": fixture::larger_flavor(life.admin()).await})).await;
     life.becomes("VERIFY_RESIZE").await;
     delete(&life).await;
     life.becomes("SOFT_DELETED").await;

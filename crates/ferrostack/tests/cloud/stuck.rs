@@ -1,10 +1,9 @@
 //! Servers that hang, and servers that an administrator has declared to be something.
 
-use http::Method;
 use serde_json::{Value, json};
-use testkit::{expect, wait_for};
+use testkit::wait_for;
 
-use crate::fixture::id;
+use crate::fixture;
 use crate::life::Life;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,8 +35,7 @@ async fn a_restart_by_force_takes_the_place_of_what_hangs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_administrator_says_ends_no_resize() {
     let life = Life::start().await;
-    let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
-    let larger = id(&expect(life.admin(), 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
+    let larger = fixture::larger_flavor(life.admin()).await;
     for (end, cores) in [("revertResize", 1), ("confirmResize", 2)] {
         life.act(409, end, Value::Null).await;
         life.act(202, "resize", json!({"flavorRef": larger})).await;

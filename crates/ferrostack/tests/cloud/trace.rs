@@ -25,7 +25,7 @@ async fn asked(db: &Db, request_id: &str, at_least: usize) -> BTreeSet<String> {
 #[tokio::test]
 async fn a_server_is_followed_through_every_part() {
     let cloud = TestCloud::start().await;
-    let ready = fixture::ready(&cloud, &cloud.admin).await;
+    let ready = fixture::ready(&cloud.admin, &cloud.admin).await;
     let body = fixture::server(&ready, "s");
     let answer = cloud.admin.request(Method::POST, "/compute/v2.1/servers", Some(&body)).await.unwrap();
     let request_id = answer.headers["x-openstack-request-id"].to_str().unwrap().to_owned();

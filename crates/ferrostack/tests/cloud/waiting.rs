@@ -12,9 +12,8 @@ const IMPATIENT: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn resizes_are_confirmed_shelved_servers_offloaded_and_deleted_ones_reclaimed() {
     let cloud = TestCloud::start_with(IMPATIENT).await;
-    let ready = fixture::ready(&cloud, &cloud.admin).await;
-    let body = json!({"flavor": {"name": "larger", "ram": 128, "vcpus": 2, "disk": 1}});
-    let larger = id(&expect(&cloud.admin, 200, Method::POST, "/compute/v2.1/flavors", Some(body)).await["flavor"]);
+    let ready = fixture::ready(&cloud.admin, &cloud.admin).await;
+    let larger = fixture::larger_flavor(&cloud.admin).await;
     let mut paths = Vec::new();
     for name in ["resized", "shelved", "deleted"] {
         let body = Some(fixture::server(&ready, name));
