@@ -1,7 +1,8 @@
-//! Servers that hang, and servers that an administrator has declared to be something.
+//! Servers that hang, servers that an administrator has declared to be something, and images that are not waited for.
 
+use http::Method;
 use serde_json::{Value, json};
-use testkit::wait_for;
+use testkit::{expect, wait_for};
 
 use crate::fixture;
 use crate::life::Life;
@@ -62,5 +63,23 @@ async fn what_an_administrator_says_ends_no_rescue() {
     life.act(202, "unrescue", Value::Null).await;
     life.becomes("ACTIVE").await;
     life.act(409, "unrescue", Value::Null).await;
+    life.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_may_be_deleted_before_it_is_saved() {
+    let life = Life::start().await;
+    let hold = life.cloud.node.hold("disk_upload");
+    let made = life.act(202, "createImage", json!({"name": "copy"})).await;
+    hold.arrived(1).await;
+    let path = format!("/image/v2/images/{}", made["image_id"].as_str().unwrap());
+    expect(life.admin(), 204, Method::DELETE, &path, None).await;
+    hold.release();
+    life.becomes("ACTIVE").await;
+    expect(life.admin(), 404, Method::GET, &path, None).await;
+    let history = life.admin().get(&format!("{}/os-instance-actions", life.path())).await.unwrap();
+    let last = &history["instanceActions"][0];
+    assert_eq!((&last["action"], &last["message"]), (&json!("createImage"), &json!("Error")));
+    assert_eq!(life.cloud.node.disks_of(&life.server), ["root"]);
     life.end().await;
 }
