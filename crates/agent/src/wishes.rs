@@ -57,10 +57,21 @@ impl<'a> Wishes<'a> {
         self.flavor(name).map(|value| number("the flavor's", name, value)).transpose()
     }
 
+    /// How much the flavor asks of a resource class, in groups and outside.
+    pub(crate) fn flavor_resources(&self, class: &str) -> Result<u32, Problem> {
+        let keys = self.flavor.keys().filter(|key| key.strip_prefix("resources").is_some_and(|key| names(key, class)));
+        keys.map(|key| Ok(self.flavor_number::<u32>(key)?.unwrap_or(0))).sum()
+    }
+
     /// A number of the image.
     pub(crate) fn image_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         self.image(name).map(|value| number("the image's", name, value)).transpose()
     }
+}
+
+/// Whether this is `GROUP:CLASS`.
+fn names(key: &str, class: &str) -> bool {
+    key.split_once(':').is_some_and(|(_, name)| name == class)
 }
 
 fn number<T: std::str::FromStr>(whose: &str, name: &str, value: &str) -> Result<T, Problem> {

@@ -62,20 +62,27 @@ pub(crate) fn total_of(flavor: &Flavor, image: &Image) -> BTreeMap<String, i64> 
     total
 }
 
-/// What a server of that size takes: the flavor's size, unless its extra specs say otherwise.
+/// What a server of that size takes outside of groups: the flavor's size, where its extra specs say nothing of it, in a
+/// group or outside.
 fn resources_of(flavor: &Flavor, image: &Image) -> BTreeMap<String, i64> {
+    let told = flavor.extra_specs.iter().filter_map(|(key, value)| Some((key.strip_prefix("resources:")?, value)));
+    let mut resources: BTreeMap<String, i64> =
+        told.map(|(class, amount)| (class.to_owned(), amount.parse().unwrap_or(0))).collect();
     let dedicated = dedicated_cpus(flavor, image);
-    // The emulator's threads have one for themselves.
-    let isolated = flavor.extra_specs.get("hw:emulator_threads_policy").is_some_and(|policy| policy == "isolate");
-    let mut resources = BTreeMap::from([
-        ("VCPU".to_owned(), flavor.vcpus - dedicated),
-        ("PCPU".to_owned(), if dedicated > 0 { dedicated + i64::from(isolated) } else { 0 }),
-        ("MEMORY_MB".to_owned(), flavor.memory_mb),
-        ("DISK_GB".to_owned(), flavor.disk_gb()),
-    ]);
-    for (key, value) in &flavor.extra_specs {
-        if let Some(class) = key.strip_prefix("resources:") {
-            resources.insert(class.to_owned(), value.parse().unwrap_or(0));
+    if dedicated > 0 {
+        // The emulator's threads have one for themselves.
+        let isolated = flavor.extra_specs.get("hw:emulator_threads_policy").is_some_and(|policy| policy == "isolate");
+        resources.insert("PCPU".to_owned(), dedicated + i64::from(isolated));
+        resources.insert("VCPU".to_owned(), flavor.vcpus - dedicated);
+    }
+    let grouped: BTreeSet<&str> = group_resources(flavor).map(|(_, class, _)| class).collect();
+    for (classes, size) in [
+        (&["VCPU", "PCPU"][..], flavor.vcpus),
+        (&["MEMORY_MB"][..], flavor.memory_mb),
+        (&["DISK_GB"][..], flavor.disk_gb()),
+    ] {
+        if !classes.iter().any(|class| resources.contains_key(*class) || grouped.contains(class)) {
+            resources.insert(classes[0].to_owned(), size);
         }
     }
     resources.retain(|_, amount| *amount > 0);

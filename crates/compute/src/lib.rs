@@ -110,6 +110,8 @@ pub struct Deps {
     pub rpc: bus::rpc::Client,
     /// Where the agents report.
     pub bus: Arc<dyn bus::Bus>,
+    /// Refuses a server that no node can have, by its flavor and its image alone, as a node would.
+    pub spec_check: fn(&protocol::ServerSpec) -> Result<(), protocol::Problem>,
 }
 
 /// How the service is set up.

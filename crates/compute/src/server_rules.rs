@@ -71,6 +71,16 @@ pub(crate) const SERVERS: &[Rule] = &[
         "Create a server on a node that the scheduler agrees to",
         &[("POST", "/servers")],
     ),
+    rule(
+        "os_compute_api:servers:create:zero_disk_flavor",
+        ADMIN,
+        "Have a server of a flavor without a disk from an image, whose disk nobody counts",
+        &[
+            ("POST", "/servers"),
+            ("POST", "/servers/{server_id}/action (rebuild)"),
+            ("POST", "/servers/{server_id}/action (resize)"),
+        ],
+    ),
     rule("os_compute_api:servers:update", MEMBER, "Change a server's names", &[("PUT", "/servers/{server_id}")]),
     rule("os_compute_api:servers:delete", MEMBER, "Delete a server", &[("DELETE", "/servers/{server_id}")]),
     rule(

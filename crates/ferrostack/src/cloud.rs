@@ -249,6 +249,7 @@ impl Services {
             work: ground.work.clone(),
             rpc: ground.rpc.clone(),
             bus: Arc::clone(&ground.bus),
+            spec_check: agent::hypervisor::libvirt::check,
         };
         let options = compute::Options {
             host: settings.host.clone(),

@@ -210,6 +210,10 @@ fn groups_failures_load_and_aggregates_weigh() {
     let group = |policy| Some(Group { policy, hosts: BTreeMap::from([("a".to_owned(), 1)]) });
     let soft = Request { group: group(Policy::SoftAffinity), ..request() };
     assert_eq!(first(&[node("b"), node("a")], &soft), "a");
+    // A member takes little of its node: that alone sends nobody elsewhere.
+    let filled =
+        Node { memory_mb: Capacity { total: 8192, used: 4608 }, vcpus: Capacity { total: 16, used: 5 }, ..node("a") };
+    assert_eq!(first(&[node("b"), filled], &soft), "a");
     let soft = Request { group: group(Policy::SoftAntiAffinity), ..request() };
     assert_eq!(first(&[node("a"), node("b")], &soft), "b");
     assert_eq!(first(&[Node { io_ops: 1, ..node("a") }, node("b")], &request()), "b");

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use trace::Traced as _;
 
 use super::LocalDisks;
+use super::fit::needs_config_drive;
 use super::personality::File;
 use super::{Flavor, Image, Server, Wanted, work_target};
 use crate::quota::{self, Owner};
@@ -104,7 +105,7 @@ impl Compute {
         let personality = self.personality_of(&project_id, &order.personality).await?;
         let template = self.row(caller, &project_id, &order, flavor, image, networks);
         let template = Server {
-            config_drive: order.config_drive || !personality.is_empty(),
+            config_drive: order.config_drive || !personality.is_empty() || needs_config_drive(&template.image.0),
             personality: db::Json(personality),
             local_disks: db::Json(local_disks),
             key_name: key.as_ref().map(|key| key.0.clone()),
@@ -198,7 +199,7 @@ impl Compute {
         }
         let virtual_size = info.virtual_size;
         let image = Image::from(info);
-        size_check(&image, virtual_size.unwrap_or(image.size), flavor)?;
+        self.fit_check(caller, &image, virtual_size.unwrap_or(image.size), flavor)?;
         Ok(image)
     }
 
@@ -396,24 +397,6 @@ pub(crate) fn check_user_data(user_data: Option<&str>) -> Result<()> {
     }
     if STANDARD.decode(user_data.split_whitespace().collect::<String>()).is_err() {
         return Err(Error::bad_request("user_data must be encoded in base64."));
-    }
-    Ok(())
-}
-
-/// 400 for a flavor in which an image of that many bytes has no room.
-pub(super) fn size_check(image: &Image, bytes: i64, flavor: &Flavor) -> Result<()> {
-    if image.min_ram > flavor.memory_mb {
-        return Err(Error::bad_request(format!(
-            "Flavor's memory is too small for requested image: the image needs {} MB.",
-            image.min_ram
-        )));
-    }
-    let needed = image.min_disk.max((bytes + (1 << 30) - 1) >> 30);
-    if flavor.root_gb > 0 && needed > flavor.root_gb {
-        return Err(Error::bad_request(format!(
-            "Flavor's disk is too small for requested image: the image needs {needed} GB, the flavor has {}.",
-            flavor.root_gb
-        )));
     }
     Ok(())
 }

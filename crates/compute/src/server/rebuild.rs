@@ -7,6 +7,7 @@ use identity::Caller;
 
 use super::Server;
 use super::create::{check_metadata, check_user_data};
+use super::fit::needs_config_drive;
 use super::personality::File;
 use crate::state::Action;
 use crate::store::servers::{self, Change, Edit};
@@ -76,7 +77,8 @@ impl Compute {
             metadata: Some(metadata),
             key: order.key_name.as_ref().map(|_| key),
             user_data: order.user_data.clone(),
-            config_drive: personality.as_ref().is_some_and(|files| !files.is_empty()),
+            config_drive: personality.as_ref().is_some_and(|files| !files.is_empty())
+                || needs_config_drive(&data.image),
             personality,
         };
         servers::given_set(&mut tx, &server.id, &given).await?;

@@ -3,7 +3,6 @@
 use ::api::{Error, Kind, Result};
 use identity::Caller;
 
-use super::create::size_check;
 use super::{Flavor, Server};
 use crate::quota;
 use crate::state::{self, Action};
@@ -31,7 +30,7 @@ impl Compute {
         })?;
         let old = &server.flavor.0;
         resize_check(server, old, &new)?;
-        size_check(&server.image.0, server.image.0.size, &new)?;
+        self.fit_check(caller, &server.image.0, server.image.0.size, &new)?;
         let now = self.runtime().clock.now();
         let migration = Migration {
             id: self.runtime().ids.uuid(),

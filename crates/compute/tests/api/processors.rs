@@ -35,6 +35,7 @@ async fn own_processors_come_from_those_set_aside() {
     let fleet = Fleet::new().await;
     for (name, specs) in [
         ("own", json!({"hw:cpu_policy": "dedicated"})),
+        ("asked", json!({"resources:PCPU": "3"})),
         (
             "mixed",
             json!({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0", "hw:emulator_threads_policy": "isolate"}),
@@ -56,6 +57,10 @@ async fn own_processors_come_from_those_set_aside() {
     assert_eq!((status.as_str(), &given), ("ACTIVE", &json!({"PCPU": 3, "VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 1})));
     // All six are taken.
     assert_eq!(made(&fleet, "own").await.0, "ERROR");
+    report.resources.dedicated_cpus = 9;
+    fleet.compute.node_report(&report).await.unwrap();
+    let (status, given) = made(&fleet, "asked").await;
+    assert_eq!((status.as_str(), &given), ("ACTIVE", &json!({"PCPU": 3, "MEMORY_MB": 64, "DISK_GB": 1})));
 }
 
 #[tokio::test]
@@ -92,7 +97,8 @@ async fn groups_of_resources_are_claimed_or_refused() {
         let path = format!("POST {V2}/flavors/{name}/os-extra_specs");
         fleet.ask(&fleet.admin, &path, json!({"extra_specs": specs})).await.expect(200);
     }
-    let expected = ("ACTIVE".to_owned(), json!({"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 3}));
+    // What a group asks for is not asked for again.
+    let expected = ("ACTIVE".to_owned(), json!({"VCPU": 1, "MEMORY_MB": 64, "DISK_GB": 2}));
     assert_eq!(made(&fleet, "grouped").await, expected);
     assert_eq!(made(&fleet, "apart").await, ("ERROR".to_owned(), json!({})));
     let found = fleet.get(&fleet.member, &format!("{V2}/servers/detail?status=ERROR")).await.expect(200);

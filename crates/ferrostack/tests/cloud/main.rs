@@ -9,6 +9,7 @@ mod bus;
 mod crash;
 mod crash_images;
 mod crash_life;
+mod fit;
 mod fixture;
 mod life;
 mod queries;

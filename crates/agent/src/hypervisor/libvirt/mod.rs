@@ -33,6 +33,7 @@ use crate::host::facts;
 use crate::layout::{Layout, ServerFile};
 use connection::{Connection, problem};
 use domain::{destroy, domain_of, is_active, is_ours, power_state};
+pub use domain_xml::check;
 pub use guests::{CacheMode, CpuMode, Discard, Guests};
 pub use virt_type::VirtType;
 

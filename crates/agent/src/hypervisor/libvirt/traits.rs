@@ -10,11 +10,10 @@ use super::virt_type::VirtType;
 use super::xml::Element;
 
 /// What every node of this kind does.
-const ALWAYS: [&str; 19] = [
+const ALWAYS: [&str; 18] = [
     "COMPUTE_NODE",
     // QEMU brings it along; libvirt lists only what is installed beside.
     "COMPUTE_FIRMWARE_BIOS",
-    "COMPUTE_IMAGE_TYPE_AMI",
     "COMPUTE_IMAGE_TYPE_ISO",
     "COMPUTE_IMAGE_TYPE_QCOW2",
     "COMPUTE_IMAGE_TYPE_RAW",

@@ -88,7 +88,8 @@ fn serial_ports(wishes: &Wishes<'_>) -> Result<u32, Problem> {
 }
 
 fn video(wishes: &Wishes<'_>) -> Result<Option<Element>, Problem> {
-    let name = word("hw_video_model", wishes.image("hw_video_model").unwrap_or("vga"), &VIDEO_MODELS)?;
+    // A guest without a driver for it has a VGA screen.
+    let name = word("hw_video_model", wishes.image("hw_video_model").unwrap_or("virtio"), &VIDEO_MODELS)?;
     let mut model = Element::new("model").with("type", name);
     let most: u64 = wishes.flavor_number("hw_video:ram_max_mb")?.unwrap_or(0);
     let wanted: u64 = wishes.image_number("hw_video_ram")?.unwrap_or(0);
@@ -106,16 +107,19 @@ fn usb_and_input(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Vec<Element
     let pointer =
         wishes.image("hw_pointer_model").map(|model| word("hw_pointer_model", model, &["usbtablet", "ps2mouse"]));
     let pointer = pointer.transpose()?;
+    let bus = wishes.image("hw_input_bus").map(|bus| word("hw_input_bus", bus, &["usb", "virtio"])).transpose()?;
     let model = wishes.agreed("usb_model")?.map(|model| word("the USB model", model, &USB_MODELS)).transpose()?;
     let sound = wishes.agreed("sound_model")? == Some("usb");
-    let usb = pointer == Some("usbtablet") || model.is_some() || sound || disk::has_usb(server, wishes)?;
+    let input = bus == Some("usb") || (bus.is_none() && pointer == Some("usbtablet"));
+    let usb = input || model.is_some() || sound || disk::has_usb(server, wishes)?;
     let controller = Element::new("controller").with("type", "usb");
-    let tablet = |bus| Element::new("input").with("type", "tablet").with("bus", bus);
+    let device = |kind, bus| Element::new("input").with("type", kind).with("bus", bus);
     let mut devices = vec![controller.with("model", if usb { model.unwrap_or(USB_MODELS[0]) } else { "none" })];
-    match pointer {
-        Some("usbtablet") => devices.push(tablet("usb")),
-        Some(_) => {}
-        None => devices.push(tablet("virtio")),
+    match (bus, pointer) {
+        (Some(bus), _) => devices.extend([device("tablet", bus), device("keyboard", bus)]),
+        (None, Some("usbtablet")) => devices.push(device("tablet", "usb")),
+        (None, Some(_)) => {}
+        (None, None) => devices.push(device("tablet", "virtio")),
     }
     Ok(devices)
 }
@@ -160,13 +164,15 @@ mod tests {
 
     #[test]
     fn devices_are_as_asked() {
-        let pairs: [(&[_], &[_], &str); 14] = [
+        let pairs: [(&[_], &[_], &str); 16] = [
+            (&[], &[("hw_input_bus", "usb")], r#"<input type="keyboard" bus="usb"/>"#),
+            (&[], &[("hw_input_bus", "virtio")], r#"<input type="tablet" bus="virtio"/>"#),
             (&[("hw_rng:rate_bytes", "100")], &[], r#"<rate bytes="100"/>"#),
             (&[("hw_rng:rate_bytes", "1"), ("hw_rng:rate_period", "9")], &[], r#"<rate bytes="1" period="9"/>"#),
             (&[("hw:watchdog_action", "reset")], &[], r#"<watchdog model="i6300esb" action="reset"/>"#),
             (&[("hw:watchdog_action", "reset")], &[("hw_watchdog_action", "pause")], r#"action="pause""#),
             (&[], &[("hw_video_model", "qxl")], r#"<model type="qxl"/>"#),
-            (&[("hw_video:ram_max_mb", "64")], &[("hw_video_ram", "32")], r#"<model type="vga" vram="32768"/>"#),
+            (&[("hw_video:ram_max_mb", "64")], &[("hw_video_ram", "32"), ("hw_video_model", "vga")], "vram=\"32768\""),
             (&[], &[("hw_pointer_model", "usbtablet")], r#"<input type="tablet" bus="usb"/>"#),
             (&[], &[("hw_pointer_model", "usbtablet")], r#"<controller type="usb" model="qemu-xhci"/>"#),
             (&[], &[("hw_disk_bus", "usb")], r#"<controller type="usb" model="qemu-xhci"/>"#),
@@ -188,7 +194,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let pairs: [(&[_], &[_]); 7] = [
+        let pairs: [(&[_], &[_]); 8] = [
+            (&[], &[("hw_input_bus", "ps2")]),
             (&[("hw:serial_port_count", "2")], &[("hw_serial_port_count", "3")]),
             (&[("hw:serial_port_count", "5")], &[]),
             (&[], &[("hw_video_ram", "32")]),

@@ -17,6 +17,7 @@ const FLAVOR_REFUSED: &[&str] = &[
     "hw:viommu_model",
     "hw:maxphysaddr_mode",
     "hw:maxphysaddr_bits",
+    "hw:redirected_usb_ports",
     "pci_passthrough:alias",
     "accel:device_profile",
     // QEMU has no such thing.
@@ -33,7 +34,12 @@ const FLAVOR_REFUSED: &[&str] = &[
     "quota:vif_shares_level",
     "quota:vif_shares_share",
 ];
-const IMAGE_REFUSED: [&str; 8] = [
+const IMAGE_REFUSED: &[&str] = &[
+    // The disk alone is started, with the boot loader on it.
+    "kernel_id",
+    "ramdisk_id",
+    "os_command_line",
+    "hw_redirected_usb_ports",
     "hw_tpm_version",
     "hw_tpm_model",
     "hw_mem_encryption",
@@ -71,7 +77,7 @@ pub(super) fn check(wishes: &Wishes<'_>) -> Result<(), Problem> {
             return Err(refused("this cloud has no secure boot yet: the flavor or image must not require it"));
         }
     }
-    for name in ["hw_architecture", "architecture"] {
+    for name in ["hw_architecture", "architecture", "hw_emulation_architecture"] {
         if let Some(value) = wishes.image(name) {
             word(name, value, &["x86_64"])?;
         }

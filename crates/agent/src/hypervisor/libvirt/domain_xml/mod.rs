@@ -9,12 +9,14 @@ mod numa;
 mod tune;
 
 use std::path::Path;
+use std::time::Duration;
 
-use protocol::{Problem, ServerPort, ServerSpec};
+use protocol::{CpuSet, Problem, ServerPort, ServerSpec};
 
-use super::Options;
 use super::placement::{Guest, Placement};
 use super::xml::Element;
+use super::{Guests, Options, VirtType};
+use crate::layout::Layout;
 use crate::wishes::Wishes;
 pub(super) use devices::GUEST_AGENT;
 use machine::MACHINE_TYPE;
@@ -31,6 +33,21 @@ pub(super) fn guest(server: &ServerSpec) -> Result<Guest, Problem> {
 /// Whether the server asks for UEFI firmware.
 pub(super) fn is_uefi(server: &ServerSpec) -> Result<bool, Problem> {
     machine::is_uefi(&Wishes::new(server))
+}
+
+/// Refuses a server that no node can have, whatever node that is: what its flavor and image ask for is not known,
+/// contradicts itself or cannot be had here.
+pub fn check(server: &ServerSpec) -> Result<(), Problem> {
+    let options = Options {
+        uri: String::new(),
+        layout: Layout::new("/", "/"),
+        virt_type: VirtType::Qemu,
+        reboot_grace: Duration::ZERO,
+        dedicated_cpus: CpuSet::default(),
+        spice: false,
+        guests: Guests::default(),
+    };
+    domain_xml(server, &options, &guest(server)?, &Placement::default()).map(drop)
 }
 
 /// The domain of a server, placed on the node.
@@ -104,13 +121,11 @@ fn one_line(name: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::BTreeMap;
-    use std::time::Duration;
 
     use protocol::{DiskSource, ImageSource};
 
     use super::*;
-    use crate::hypervisor::libvirt::{CacheMode, Discard, Guests, VirtType};
-    use crate::layout::Layout;
+    use crate::hypervisor::libvirt::{CacheMode, Discard};
 
     pub(in super::super) fn image() -> ImageSource {
         ImageSource { id: "i".into(), disk_format: "qcow2".into(), size: 1, sha512: String::new() }
@@ -295,7 +310,10 @@ pub(super) mod tests {
 
     #[test]
     fn what_cannot_be_is_refused() {
-        let pairs: [(&[_], &[_]); 18] = [
+        let pairs: [(&[_], &[_]); 21] = [
+            (&[], &[("hw_emulation_architecture", "aarch64")]),
+            (&[], &[("kernel_id", "44444444-0000-4000-8000-000000000001")]),
+            (&[("hw:redirected_usb_ports", "2")], &[]),
             (&[], &[("hw_architecture", "aarch64")]),
             (&[], &[("architecture", "i686")]),
             (&[], &[("hw_firmware_type", "openfirmware")]),

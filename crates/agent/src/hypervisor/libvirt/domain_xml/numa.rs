@@ -20,7 +20,8 @@ pub(super) fn guest(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Guest, P
         Some(_) => Some(Emulator::Share),
         None => None,
     };
-    if dedicated.is_empty() && (threads.is_some() || emulator == Some(Emulator::Isolate)) {
+    let wants_cores = threads.is_some() || says_threads(wishes);
+    if dedicated.is_empty() && (wants_cores || emulator == Some(Emulator::Isolate)) {
         return Err(refused(
             "hw:cpu_thread_policy and hw:emulator_threads_policy=isolate are for servers with hw:cpu_policy=dedicated or \
              mixed",
@@ -51,6 +52,7 @@ fn dedicated(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<BTreeSet<u32>, 
     let image = wishes.image("hw_cpu_policy").map(known).transpose()?;
     let mask = wishes.flavor("hw:cpu_dedicated_mask");
     let all: BTreeSet<u32> = (0..server.vcpus).collect();
+    let pcpus = resources(server, wishes, flavor.or(image))?;
     match (flavor, image) {
         (Some("shared"), Some("dedicated" | "mixed")) | (Some("mixed"), Some("dedicated")) => Err(refused(
             "the image's hw_cpu_policy asks for more processors of its own than the flavor's hw:cpu_policy allows",
@@ -65,9 +67,32 @@ fn dedicated(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<BTreeSet<u32>, 
         }
         _ if mask.is_some() => Err(refused("hw:cpu_dedicated_mask is for servers with hw:cpu_policy=mixed")),
         (Some("dedicated"), _) | (None, Some("dedicated")) => Ok(all),
-        _ if wishes.flavor_number("resources:PCPU")?.is_some_and(|pcpus: u32| pcpus > 0) => Ok(all),
+        _ if pcpus > 0 => Ok(all),
         _ => Ok(BTreeSet::new()),
     }
+}
+
+/// How many of the node's processors the flavor asks placement for, to have them for itself: as many as it has, or none.
+fn resources(server: &ServerSpec, wishes: &Wishes<'_>, policy: Option<&str>) -> Result<u32, Problem> {
+    let (vcpus, pcpus) = (wishes.flavor_resources("VCPU")?, wishes.flavor_resources("PCPU")?);
+    if policy.is_some() && vcpus + pcpus > 0 {
+        return Err(refused(
+            "resources:VCPU and resources:PCPU do not go together with a hw:cpu_policy: use one of them",
+        ));
+    }
+    if vcpus > 0 && pcpus > 0 {
+        return Err(refused("resources:VCPU and resources:PCPU do not go together: use one of them"));
+    }
+    let isolates = wishes.flavor("hw:emulator_threads_policy") == Some("isolate");
+    let needed = server.vcpus + u32::from(isolates);
+    if pcpus > 0 && pcpus != needed {
+        return Err(refused(format!("resources:PCPU is {pcpus}: a server of this flavor needs {needed}")));
+    }
+    Ok(pcpus)
+}
+
+fn says_threads(wishes: &Wishes<'_>) -> bool {
+    wishes.flavor("hw:cpu_thread_policy").or(wishes.image("hw_cpu_thread_policy")).is_some()
 }
 
 fn threads(wishes: &Wishes<'_>) -> Result<Option<Threads>, Problem> {
@@ -241,6 +266,11 @@ mod tests {
             (vec![("hw:cpu_policy", "mixed")], vec![]),
             (vec![("hw:cpu_policy", "odd")], vec![]),
             (vec![("hw:cpu_thread_policy", "require")], vec![]),
+            (vec![("hw:cpu_thread_policy", "prefer")], vec![]),
+            (vec![("hw:cpu_policy", "shared"), ("resources:VCPU", "4")], vec![]),
+            (vec![("resources:PCPU", "2")], vec![]),
+            (vec![("resources:PCPU", "4"), ("resources1:VCPU", "1")], vec![]),
+            (vec![("resources:PCPU", "4"), ("hw:emulator_threads_policy", "isolate")], vec![]),
             (vec![("hw:emulator_threads_policy", "isolate")], vec![]),
             (vec![("hw:cpu_policy", "dedicated"), ("hw:cpu_dedicated_mask", "0")], vec![]),
             (vec![("hw:numa_nodes", "3")], vec![]),
