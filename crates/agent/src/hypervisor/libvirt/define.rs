@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use protocol::{CpuSet, Problem, ServerSpec};
+use protocol::{Problem, ServerSpec};
 use virt::connect::Connect;
 use virt::domain::Domain;
 use virt::sys;
 
 use super::connection::problem;
-use super::placement::{self, Guest, Host, Placement};
+use super::placement::{Guest, Host, Placement, Taken};
 use super::xml::Element;
 use super::{Options, domain_xml};
 
@@ -33,18 +33,18 @@ fn place(connection: &Connect, options: &Options, server: &ServerSpec, guest: &G
     }
     let asked = |error| problem("the node's processors cannot be read", &error);
     let host = Host::parse(&connection.capabilities().map_err(asked)?)?;
-    let taken = if guest.dedicated.is_empty() { CpuSet::default() } else { taken(connection, &server.id)? };
+    let taken = if guest.cells.is_empty() { Taken::default() } else { taken(connection, &server.id)? };
     host.place(guest, &options.dedicated_cpus, &taken)
 }
 
-/// The processors that other domains have for themselves, running or not.
-fn taken(connection: &Connect, id: &str) -> Result<CpuSet, Problem> {
-    let mut taken = CpuSet::default();
+/// What other domains than the server's have of the node.
+fn taken(connection: &Connect, id: &str) -> Result<Taken, Problem> {
+    let mut taken = Taken::default();
     for domain in connection.list_all_domains(0).map_err(|error| problem("the domains cannot be listed", &error))? {
         // A domain that goes while we look has nothing any more.
         let Ok(xml) = domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE) else { continue };
         if domain.uuid_string().is_ok_and(|other| other != id) {
-            taken.0.extend(placement::taken(&Element::parse(&xml)?));
+            taken.add(&Element::parse(&xml)?);
         }
     }
     Ok(taken)

@@ -341,26 +341,33 @@ pub(super) mod tests {
 
     #[test]
     fn a_placed_guest_is_where_it_was_placed() {
-        let server = server_with(&[("hw:cpu_policy", "dedicated")], &[]);
+        let flavor = [("hw:cpu_policy", "dedicated"), ("hw:numa_nodes", "2"), ("hw:mem_page_size", "large")];
+        let server = server_with(&flavor, &[]);
         let set = |text: &str| text.parse().unwrap();
-        let placement = Placement {
-            cells: vec![1],
-            pins: vec![(0, set("2")), (1, set("3"))],
-            emulator: Some(set("2-3")),
-            page_kib: Some(2048),
-            shared: Some(set("0-1")),
+        let made = |cells| {
+            let placement = Placement {
+                cells,
+                pins: vec![(0, set("2")), (1, set("3"))],
+                emulator: Some(set("2-3")),
+                shared: Some(set("0-1")),
+            };
+            domain_xml(&server, &options(VirtType::Qemu), &guest(&server).unwrap(), &placement).unwrap()
         };
-        let guest = guest(&server).unwrap();
-        let xml = domain_xml(&server, &options(VirtType::Qemu), &guest, &placement).unwrap();
+        let xml = made(vec![(1, Some(2048)), (0, Some(1_048_576))]);
         for part in [
             r#"<vcpu cpuset="0-1">2</vcpu>"#,
             r#"<vcpupin vcpu="1" cpuset="3"/>"#,
             r#"<emulatorpin cpuset="2-3"/>"#,
-            r#"<memory mode="strict" nodeset="1"/>"#,
+            r#"<memory mode="strict" nodeset="0-1"/>"#,
             r#"<memnode cellid="0" mode="strict" nodeset="1"/>"#,
-            r#"<page size="2048" unit="KiB"/>"#,
+            r#"<page size="2048" unit="KiB" nodeset="0"/>"#,
+            r#"<page size="1048576" unit="KiB" nodeset="1"/>"#,
         ] {
             assert!(xml.contains(part), "{part} is not in {xml}");
         }
+        assert!(
+            made(vec![(1, Some(2048)), (0, Some(2048))]).contains(r#"<page size="2048" unit="KiB" nodeset="0-1"/>"#)
+        );
+        assert!(!made(vec![(1, None), (0, None)]).contains("hugepages"));
     }
 }

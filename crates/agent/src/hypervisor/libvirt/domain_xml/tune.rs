@@ -1,6 +1,8 @@
 //! Shares, limits and places: of processors, memory, disks and network cards.
 
-use protocol::Problem;
+use std::collections::BTreeMap;
+
+use protocol::{CpuSet, Problem};
 
 use super::super::placement::Placement;
 use super::super::xml::Element;
@@ -61,21 +63,26 @@ pub(super) fn numa_tune(placement: &Placement) -> Option<Element> {
     if placement.cells.is_empty() {
         return None;
     }
-    let nodes: protocol::CpuSet = placement.cells.iter().copied().collect();
+    let nodes: CpuSet = placement.cells.iter().map(|(node, _)| *node).collect();
     let strict = |name| Element::new(name).with("mode", "strict");
-    let each =
-        placement.cells.iter().enumerate().map(|(cell, node)| {
-            Element::new("memnode").with("cellid", cell).with("mode", "strict").with("nodeset", node)
-        });
+    let each = placement.cells.iter().enumerate().map(|(cell, (node, _))| {
+        Element::new("memnode").with("cellid", cell).with("mode", "strict").with("nodeset", node)
+    });
     Some(Element::new("numatune").child(strict("memory").with("nodeset", nodes)).children(each))
 }
 
 /// What the guest's memory is made of.
 pub(super) fn memory_backing(wishes: &Wishes<'_>, placement: &Placement) -> Result<Option<Element>, Problem> {
     let mut backing = Element::new("memoryBacking");
-    if let Some(size) = placement.page_kib {
-        let page = Element::new("page").with("size", size).with("unit", "KiB");
-        backing = backing.child(Element::new("hugepages").child(page));
+    let mut sizes = BTreeMap::<u64, CpuSet>::new();
+    for (cell, (_, size)) in (0..).zip(&placement.cells) {
+        if let Some(size) = size {
+            sizes.entry(*size).or_default().0.insert(cell);
+        }
+    }
+    if !sizes.is_empty() {
+        let page = |(size, cells)| Element::new("page").with("size", size).with("unit", "KiB").with("nodeset", cells);
+        backing = backing.child(Element::new("hugepages").children(sizes.into_iter().map(page)));
     }
     if wishes.agreed_flag("locked_memory")? == Some(true) {
         backing = backing.child(Element::new("locked"));
