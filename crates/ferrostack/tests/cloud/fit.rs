@@ -78,6 +78,7 @@ async fn an_image_that_needs_a_config_drive_gets_one() {
     let made = expect(&cloud.admin, 202, Method::POST, SERVERS, Some(body)).await;
     let shown = cloud.admin.get(&format!("{SERVERS}/{}", id(&made["server"]))).await.unwrap();
     assert_eq!(shown["server"]["config_drive"], "True");
+    cloud.settle().await;
     cloud.finish().await;
 }
 
@@ -93,5 +94,6 @@ async fn disks_that_nobody_counts_are_for_administrators() {
     let own = fixture::Ready { network: network(&cloud).await, ..diskless };
     let body = Some(fixture::server(&own, "s"));
     expect(&cloud.admin, 202, Method::POST, SERVERS, body).await;
+    cloud.settle().await;
     cloud.finish().await;
 }

@@ -117,11 +117,11 @@ struct Names {
 
 impl Names {
     fn disk(&mut self, file: ServerFile, bus: &str, boots: bool) -> Result<Disk, Problem> {
-        self.named(file, "disk", word("the bus of disks", bus, &DISK_BUSES)?, boots)
+        self.named(file, "disk", word("the bus of disks (hw_disk_bus)", bus, &DISK_BUSES)?, boots)
     }
 
     fn cdrom(&mut self, file: ServerFile, bus: &str, boots: bool) -> Result<Disk, Problem> {
-        self.named(file, "cdrom", word("the bus of CDs", bus, &CDROM_BUSES)?, boots)
+        self.named(file, "cdrom", word("the bus of CDs (hw_cdrom_bus)", bus, &CDROM_BUSES)?, boots)
     }
 
     fn rescue(&mut self, rescue: &Rescue) -> Result<Disk, Problem> {
