@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Result, strict};
 
 /// The largest JSON body that is read, in bytes. User data and personality files are the largest honest content.
 const LIMIT: usize = 1 << 20;
@@ -55,18 +55,12 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     if has_nul(body) {
         return Err(Error::bad_request("A text in the body has the character NUL (\\u0000); leave it out."));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        if path == "." {
-            Error::bad_request(format!("The body is not valid: {inner}"))
-        } else {
-            Error::bad_request(format!("Invalid input for field/attribute {path}: {inner}"))
-        }
-    })?;
-    deserializer.end().map_err(|error| Error::bad_request(format!("The body is not valid JSON: {error}")))?;
-    Ok(value)
+    let value = serde_json::from_slice(body)
+        .map_err(|error| Error::bad_request(format!("The body is not valid JSON: {error}")))?;
+    strict::from_value(value).map_err(|(path, cause)| match path {
+        None => Error::bad_request(format!("The body is not valid: {cause}")),
+        Some(path) => Error::bad_request(format!("Invalid input for field/attribute {path}: {cause}")),
+    })
 }
 
 /// Whether a text in this JSON has the character NUL, which no database can keep. JSON has it only as an escape.

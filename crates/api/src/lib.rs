@@ -5,6 +5,7 @@
 
 pub mod fields;
 pub mod microversion;
+pub mod strict;
 pub mod time;
 
 mod body;

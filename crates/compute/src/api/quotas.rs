@@ -232,7 +232,7 @@ async fn limits_show(
     query: Query,
 ) -> Result<Json<Value>> {
     caller.allow("os_compute_api:limits", &Target::new())?;
-    common::known_only(&query, version, 75, &["tenant_id", "reserved"])?;
+    common::known_only(&query, version, 75, &["tenant_id"])?;
     let project = match query.get("tenant_id") {
         Some(project) => {
             caller.allow("os_compute_api:limits:other_project", &Target::new())?;

@@ -14,6 +14,7 @@ use super::common::NoParameters;
 use super::server_view::addresses;
 use crate::Compute;
 use crate::server::Wanted;
+use crate::server::update::check_tag;
 
 pub(super) fn routes() -> Router<Compute> {
     Router::new()
@@ -101,6 +102,7 @@ impl Attach {
         if self.tag.is_some() && version < Microversion(2, 49) {
             return Err(Error::bad_request("A tag can be given since microversion 2.49."));
         }
+        self.tag.as_deref().map_or(Ok(()), check_tag)?;
         if self.port_id.is_some() && (self.net_id.is_some() || !self.fixed_ips.is_empty()) {
             return Err(Error::bad_request("Must not input both network_id and port_id: a port has both already."));
         }

@@ -1,6 +1,6 @@
 //! The body of a request for new servers, and what it comes to for each microversion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::api::{Error, Microversion, Result, fields};
 use serde::Deserialize;
@@ -13,6 +13,9 @@ use crate::server::Wanted;
 use crate::server::create::{LocalDisk, Networks, Order};
 use crate::server::personality::File;
 use crate::server::update::{check_tag, check_tags};
+
+/// The buses of disks that there are; those that are not for this kind of node are refused by it.
+const DISK_BUSES: [&str; 9] = ["fdc", "ide", "lxc", "sata", "scsi", "uml", "usb", "virtio", "xen"];
 
 /// `POST /servers`.
 #[derive(Deserialize)]
@@ -78,8 +81,6 @@ pub(super) struct NewServer {
     access_ipv6: Option<std::net::Ipv6Addr>,
     #[serde(default, rename = "OS-DCF:diskConfig")]
     disk_config: Option<String>,
-    #[serde(default, rename = "os:scheduler_hints", alias = "OS-SCH-HNT:scheduler_hints")]
-    hints: Map<String, Value>,
 }
 
 /// An id, which old clients also send as a number or as an address that ends in it.
@@ -101,6 +102,7 @@ impl Reference {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Named {
     name: String,
 }
@@ -142,12 +144,12 @@ struct BlockDevice {
     volume_size: Option<Whole>,
     #[serde(default, rename = "delete_on_termination")]
     _delete_on_termination: Option<Flag>,
-    #[serde(default, rename = "device_name")]
-    _device_name: Option<String>,
-    #[serde(default, rename = "device_type")]
-    _device_type: Option<String>,
-    #[serde(default, rename = "disk_bus")]
-    _disk_bus: Option<String>,
+    #[serde(default)]
+    device_name: Option<String>,
+    #[serde(default)]
+    device_type: Option<String>,
+    #[serde(default)]
+    disk_bus: Option<String>,
     #[serde(default)]
     tag: Option<String>,
     #[serde(default)]
@@ -166,17 +168,51 @@ impl BlockDevice {
         self.tag.as_deref().map_or(Ok(()), check_tag)
     }
 
+    /// Whether it is the image's own disk, on the node, from which the server boots; 400 for an image's disk that is
+    /// not, and for what no disk is called or made of.
+    fn is_root(&self) -> Result<bool> {
+        for (field, value) in [
+            ("device_type", &self.device_type),
+            ("disk_bus", &self.disk_bus),
+            ("guest_format", &self.guest_format),
+            ("volume_type", &self.volume_type),
+        ] {
+            fields::length(field, value.as_deref().unwrap_or_default(), 0, 255)?;
+        }
+        if let Some(name) = &self.device_name {
+            fields::length("device_name", name, 1, 255)?;
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c)) {
+                return Err(invalid(&format!("{name:?} is no name of a device")));
+            }
+        }
+        if let Some(bus) = self.disk_bus.as_deref().filter(|bus| !bus.is_empty() && !DISK_BUSES.contains(bus)) {
+            return Err(invalid(&format!("{bus:?} is no bus of disks; take one of {}", DISK_BUSES.join(", "))));
+        }
+        self.volume_size.map(|size| size.within("volume_size", 1)).transpose()?;
+        let local = self.destination_type.as_deref().unwrap_or("local") == "local";
+        if local && self.volume_type.is_some() {
+            return Err(invalid("specifying a volume_type with destination_type=local is not supported"));
+        }
+        let image = local && self.source_type.as_deref() == Some("image");
+        if image && self.boot_index != Some(Whole(0)) {
+            return Err(invalid(
+                "mapping image to local is not supported, but for the image of imageRef with boot_index 0",
+            ));
+        }
+        Ok(image)
+    }
+
     /// The disk of the node that an empty mapping asks for; 400 for volumes, of which there are none.
     fn empty(&self) -> Result<LocalDisk> {
         let local = self.destination_type.as_deref().unwrap_or("local") == "local";
         if self.source_type.as_deref() != Some("blank") || !local || self.uuid.is_some() {
-            return Err(Error::bad_request(
-                "Block device mapping is invalid: there are no volumes in this cloud yet. Mappings may be to local, from \
-                 the image with boot_index 0, or from blank for an ephemeral or a swap disk.",
+            return Err(invalid(
+                "there are no volumes in this cloud yet. Mappings may be to local, from the image with boot_index 0, or \
+                 from blank for an ephemeral or a swap disk",
             ));
         }
         if self.boot_index.is_some_and(|index| index.0 >= 0) {
-            return Err(Error::bad_request("Block device mapping is invalid: a blank disk has nothing to boot from."));
+            return Err(invalid("a blank disk has nothing to boot from"));
         }
         let size = self.volume_size.map(|size| size.within("volume_size", 1)).transpose()?;
         Ok(LocalDisk { swap: self.guest_format.as_deref() == Some("swap"), size, tag: self.tag.clone() })
@@ -186,9 +222,9 @@ impl BlockDevice {
 impl Body {
     /// The order, as the microversion permits it. `made_up` stands in for a password that the caller leaves open.
     pub(super) fn order(self, version: Microversion, made_up: String) -> Result<Order> {
-        let Self { server, mut hints } = self;
+        let Self { server, hints } = self;
         server.check_version(version)?;
-        name_check("name", server.name.trim())?;
+        name_check("name", &server.name)?;
         if let Some(hostname) = &server.hostname {
             hostname::check(hostname, version)?;
         }
@@ -200,14 +236,13 @@ impl Body {
         let networks = networks(server.networks, version)?;
         let tags = server.tags.unwrap_or_default();
         check_tags(&tags)?;
-        hints.extend(server.hints);
         server_hints::check(&hints)?;
         let disk_config = server.disk_config.unwrap_or_else(|| "MANUAL".to_owned());
         if !matches!(disk_config.as_str(), "AUTO" | "MANUAL") {
             return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));
         }
         Ok(Order {
-            name: server.name.trim().to_owned(),
+            name: server.name.clone(),
             // Before descriptions could be written, the name served as one.
             description: if version >= Microversion(2, 19) { server.description } else { Some(server.name) },
             hostname: server.hostname,
@@ -260,7 +295,7 @@ impl NewServer {
         if self.trusted_image_certificates.is_some() {
             return unbuilt("Validating image certificates");
         }
-        if self.block_device_mapping.is_some() {
+        if self.block_device_mapping.as_ref().is_some_and(|mapping| !mapping.is_empty()) {
             return unbuilt("Booting from or attaching volumes (block_device_mapping)");
         }
         Ok(())
@@ -276,26 +311,26 @@ impl NewServer {
         Ok((min, max))
     }
 
-    /// The image, given as such or as the one disk that it is copied to, that disk's label, and the empty disks beside it.
+    /// The image, the label of its disk, and the empty disks beside it. Where disks are named, exactly one is the image's.
     fn disks(&self) -> Result<(String, Option<String>, Vec<LocalDisk>)> {
-        let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-        let (mut empty, mut root_tag) = (Vec::new(), None);
-        let mut image = self.image.as_deref().map(last).filter(|image| !image.is_empty());
-        for device in self.block_device_mapping_v2.iter().flatten() {
-            let local = device.source_type.as_deref() == Some("image")
-                && device.destination_type.as_deref().unwrap_or("local") == "local"
-                && device.boot_index == Some(Whole(0));
-            if !local {
+        let image = self.image.clone().filter(|image| !image.is_empty());
+        let (mut empty, mut roots) = (Vec::new(), Vec::new());
+        let devices = self.block_device_mapping_v2.as_deref().unwrap_or_default();
+        for device in devices {
+            if device.is_root()? {
+                roots.push(device);
+            } else {
                 empty.push(device.empty()?);
-                continue;
             }
-            if image.is_some() && device.uuid.is_some() && device.uuid != image {
-                return Err(Error::bad_request(
-                    "Block device mapping is invalid: it names another image than imageRef.",
-                ));
-            }
-            image = image.or_else(|| device.uuid.clone());
-            root_tag.clone_from(&device.tag);
+        }
+        if !roots.is_empty() && image.is_none() {
+            return Err(invalid("mapping image to local is not supported without an imageRef"));
+        }
+        if !devices.is_empty() && roots.len() != 1 {
+            return Err(invalid(
+                "Boot sequence for the instance and image/block device mapping combination is not valid. Exactly one \
+                 disk has boot_index 0, the image's",
+            ));
         }
         let image = image.ok_or_else(|| {
             Error::bad_request("Invalid imageRef provided: name the image that the server is to start from.")
@@ -303,8 +338,15 @@ impl NewServer {
         if !fields::is_uuid(&image) {
             return Err(Error::bad_request("Invalid imageRef provided: it is not an image's id."));
         }
-        Ok((image, root_tag, empty))
+        if roots.iter().any(|root| root.uuid.as_ref().is_some_and(|uuid| *uuid != image)) {
+            return Err(invalid("it names another image than imageRef"));
+        }
+        Ok((image, roots.first().and_then(|root| root.tag.clone()), empty))
     }
+}
+
+fn invalid(cause: &str) -> Error {
+    Error::bad_request(format!("Block device mapping is invalid: {cause}."))
 }
 
 fn networks(field: Option<NetworksField>, version: Microversion) -> Result<Networks> {
@@ -322,7 +364,15 @@ fn networks(field: Option<NetworksField>, version: Microversion) -> Result<Netwo
         }
         Some(NetworksField::List(list)) if list.is_empty() => Ok(Networks::Auto { allocate: false }),
         Some(NetworksField::List(list)) => {
-            list.into_iter().map(|field| wanted(field, version)).collect::<Result<_>>().map(Networks::Listed)
+            let wanted: Vec<Wanted> = list.into_iter().map(|field| wanted(field, version)).collect::<Result<_>>()?;
+            let mut ports = BTreeSet::new();
+            if let Some(twice) = wanted.iter().filter_map(|one| one.port_id.as_ref()).find(|port| !ports.insert(*port))
+            {
+                return Err(Error::bad_request(format!(
+                    "Port ID '{twice}' was specified twice: it cannot be attached multiple times."
+                )));
+            }
+            Ok(Networks::Listed(wanted))
         }
     }
 }
@@ -332,6 +382,7 @@ fn wanted(field: NetworkField, version: Microversion) -> Result<Wanted> {
     if field.tag.is_some() && (version < Microversion(2, 32) || (37..=41).contains(&version.1)) {
         return Err(Error::bad_request(format!("A network's tag is not allowed in microversion {version}.")));
     }
+    field.tag.as_deref().map_or(Ok(()), check_tag)?;
     for (name, id) in [("uuid", &field.uuid), ("port", &field.port)] {
         if let Some(id) = id
             && !fields::is_uuid(id)

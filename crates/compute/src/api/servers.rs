@@ -161,7 +161,7 @@ impl Update {
             ],
         )?;
         if let Some(name) = &self.name {
-            name_check("name", name.trim())?;
+            name_check("name", name)?;
         }
         if let Some(name) = &self.hostname {
             hostname::check(name, version)?;
@@ -173,7 +173,7 @@ impl Update {
             return Err(Error::bad_request("OS-DCF:diskConfig must be AUTO or MANUAL."));
         }
         Ok(Edit {
-            name: self.name.map(|name| name.trim().to_owned()),
+            name: self.name,
             description: self.description,
             hostname: self.hostname,
             access_ipv4: self.access_ipv4.map(|address| address.map(|a| a.to_string()).unwrap_or_default()),

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::retry;
+use crate::store::migrations::migration_status_set;
 use crate::{Compute, quota, store};
 
 /// Removes a server.
@@ -90,8 +91,12 @@ impl Step<ServerDelete> for Forget {
         if !server.shelved_image_id.is_empty() {
             compute.image_discard(&server.shelved_image_id).await.map_err(retry)?;
         }
+        let now = compute.runtime().clock.now();
         let mut tx = compute.db().begin().await?;
-        if store::servers::server_bury(&mut tx, &server.id, compute.runtime().clock.now()).await? {
+        if let Some(from) = server.resized_from() {
+            migration_status_set(&mut tx, &from.migration_id, "finished", "confirmed", now).await?;
+        }
+        if store::servers::server_bury(&mut tx, &server.id, now).await? {
             quota::release(&mut tx, &compute.0.deps.identity, &server.project_id, &server.quota_held())
                 .await
                 .map_err(retry)?;

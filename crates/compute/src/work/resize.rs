@@ -438,7 +438,9 @@ impl Step<ServerResize> for Settle {
             ..Change::default()
         };
         let mut tx = compute.db().begin().await?;
-        state_change(&mut tx, &operation.server_id, None, &change, now).await?;
+        if !state_change(&mut tx, &operation.server_id, None, &change, now).await? {
+            return Err(super::steps::overtaken());
+        }
         migration_status_set(&mut tx, &operation.migration_id, "migrating", "finished", now).await?;
         tx.commit().await?;
         Ok(())

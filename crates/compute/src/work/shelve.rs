@@ -207,10 +207,12 @@ impl Step<ServerShelve> for Settle {
             ..Change::default()
         };
         let mut tx = compute.db().begin().await?;
-        let changed = state_change(&mut tx, &server.id, None, &change, now).await?;
+        if !state_change(&mut tx, &server.id, None, &change, now).await? {
+            return Err(super::steps::overtaken());
+        }
         // A delete that can be taken back may have its place already: then it stays on its node.
         let goes_on = server_get(&mut tx, &server.id).await?.is_some_and(|server| server.task_state == task_state);
-        if operation.offload && changed && goes_on && server.vm_state != state::SHELVED {
+        if operation.offload && goes_on && server.vm_state != state::SHELVED {
             let deadline = now.checked_add(LIMIT_MINUTES.minutes()).unwrap_or(Timestamp::MAX);
             let data = ServerOffload::new(&server.id);
             let next = promised(&operation.user_id, &to.request_id, &server, deadline, data);

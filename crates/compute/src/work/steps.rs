@@ -16,6 +16,11 @@ use crate::{Compute, state};
 /// How long a guest may take to shut down by itself.
 pub(super) const GRACE_SECONDS: u32 = 60;
 
+/// Why a last step undoes the work after all: the server went on its way out between it and the step before.
+pub(super) fn overtaken() -> Failure {
+    Failure::Fatal("The server is being deleted.".to_owned())
+}
+
 /// What a server was before an operation began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Before {

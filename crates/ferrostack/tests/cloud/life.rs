@@ -98,6 +98,8 @@ impl Life {
         assert_eq!(self.cores_used().await, 0);
         let ports = self.admin().get("/network/v2.0/ports?device_owner=compute:nova").await.unwrap();
         assert_eq!(ports["ports"], json!([]));
+        let moves = self.admin().get("/compute/v2.1/os-migrations?status=finished").await.unwrap();
+        assert_eq!(moves["migrations"], json!([]), "nobody can confirm or revert them any more");
         self.cloud.finish().await;
     }
 }

@@ -219,7 +219,7 @@ fn traits_read(query: &Query, version: Microversion, parameter: &str, group: &mu
 
 /// The traits of a list, and whether each is a forbidden one, with `!` before it.
 fn names_read<'v>(parameter: &str, value: &'v str, may_forbid: bool) -> Result<Vec<(&'v str, bool)>> {
-    let split = |name: &'v str| (name.trim_start_matches('!'), name.starts_with('!'));
+    let split = |name: &'v str| name.strip_prefix('!').map_or((name, false), |name| (name, true));
     let names: Vec<(&str, bool)> = value.split(',').map(|name| split(name.trim())).collect();
     if names.iter().any(|(name, is_forbidden)| name.is_empty() || (*is_forbidden && !may_forbid)) {
         return Err(Error::bad_request(format!(

@@ -25,9 +25,9 @@ struct Output {
 }
 
 pub(super) async fn output(mut ask: Ask<'_>) -> Result<Response> {
-    let asked: Option<Output> = ask.read()?;
+    let asked: Output = ask.read()?;
     let server = ask.server("os_compute_api:os-console-output").await?;
-    let lines = asked.and_then(|asked| asked.length).map(|length| length.0);
+    let lines = asked.length.map(|length| length.within("length", -1)).transpose()?;
     let output = ask.compute.console_output(&server, lines).await?;
     Ok(Json(json!({"output": output})).into_response())
 }

@@ -43,8 +43,7 @@ pub(super) async fn backup(mut ask: Ask<'_>) -> Result<Response> {
         .await
 }
 
-async fn make(ask: Ask<'_>, rule: &str, mut order: Snapshot) -> Result<Response> {
-    order.name = order.name.trim().to_owned();
+async fn make(ask: Ask<'_>, rule: &str, order: Snapshot) -> Result<Response> {
     name_check("name", &order.name)?;
     let server = ask.server(rule).await?;
     // Since 2.39 the image service alone says how many properties an image may have.

@@ -10,7 +10,7 @@ mod rebuild;
 mod resize;
 mod shelve;
 
-use ::api::{Error, Json, Links, Microversion, Result};
+use ::api::{Error, Json, Links, Microversion, Result, strict};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
@@ -49,10 +49,9 @@ impl Ask<'_> {
 
     /// What the body says, in the shape that the action has.
     fn read<T: DeserializeOwned>(&mut self) -> Result<T> {
-        serde_path_to_error::deserialize(self.body.take()).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { self.name.to_owned() } else { format!("{}.{path}", self.name) };
-            Error::bad_request(format!("Invalid input for field/attribute {field}: {}", error.into_inner()))
+        strict::from_value(self.body.take()).map_err(|(path, cause)| {
+            let field = path.map_or_else(|| self.name.to_owned(), |path| format!("{}.{path}", self.name));
+            Error::bad_request(format!("Invalid input for field/attribute {field}: {cause}"))
         })
     }
 

@@ -31,5 +31,8 @@ pub(super) async fn reboot(mut ask: Ask<'_>) -> Result<Response> {
 
 pub(super) async fn crash_dump(ask: Ask<'_>) -> Result<Response> {
     ask.since(17)?;
+    if !ask.body.is_null() {
+        return Err(Error::bad_request("Invalid input for field/attribute trigger_crash_dump: it must be null."));
+    }
     power(ask, "os_compute_api:servers:trigger_crash_dump", Power::CrashDump).await
 }

@@ -69,7 +69,7 @@ impl Body {
             ));
         }
         if let Some(name) = &self.name {
-            name_check("name", name.trim())?;
+            name_check("name", name)?;
         }
         if let Some(name) = &self.hostname {
             hostname::check(name, version)?;
@@ -90,7 +90,7 @@ impl Body {
         Ok(Rebuild {
             image_id,
             edit: Edit {
-                name: self.name.map(|name| name.trim().to_owned()),
+                name: self.name,
                 description: self.description,
                 hostname: self.hostname,
                 access_ipv4: self.access_ipv4.map(|address| address.to_string()),
