@@ -6,6 +6,9 @@ use placement::{CandidateRequest, Group};
 
 use crate::server::{Flavor, Image, Server};
 
+/// The trait of nodes whose cores have several threads.
+const HYPERTHREADING: &str = "HW_CPU_HYPERTHREADING";
+
 /// What placement is asked for: the flavor's size, unless its extra specs say otherwise, and traits; with groups that are
 /// each met by one provider, where extra specs name them (`resources1:`, `trait1:`).
 pub(crate) fn wanted(server: &Server) -> CandidateRequest {
@@ -30,6 +33,12 @@ pub(crate) fn wanted(server: &Server) -> CandidateRequest {
         if let (Some(name), "required") = (key.strip_prefix("trait:"), value.as_str()) {
             group.required.push(BTreeSet::from([name.to_owned()]));
         }
+    }
+    let threads = specs.get("hw:cpu_thread_policy").or_else(|| server.image.0.properties.get("hw_cpu_thread_policy"));
+    match threads.map(String::as_str) {
+        Some("require") => group.required.push(BTreeSet::from([HYPERTHREADING.to_owned()])),
+        Some("isolate") => drop(group.forbidden.insert(HYPERTHREADING.to_owned())),
+        _ => {}
     }
     let isolate = specs.get("group_policy").is_some_and(|policy| policy == "isolate");
     CandidateRequest { groups, isolate, ..CandidateRequest::default() }

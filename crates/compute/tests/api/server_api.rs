@@ -10,6 +10,13 @@ use crate::fleet::{Fleet, Setup};
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_orders_say_what_is_wrong() {
     let fleet = Fleet::new().await;
+    let root = json!({"source_type": "image", "destination_type": "local", "boot_index": 0, "uuid": fleet.image_id});
+    let blank = json!({"source_type": "blank", "destination_type": "local", "volume_size": 1});
+    let with = |field: &str, value: Value| {
+        let mut device = root.clone();
+        device[field] = value;
+        json!([device])
+    };
     let cases = [
         ("name", json!("")),
         ("flavorRef", json!("none")),
@@ -28,6 +35,20 @@ async fn bad_orders_say_what_is_wrong() {
         ("personality", json!([])),
         ("block_device_mapping_v2", json!([{"source_type": "volume", "boot_index": 0}])),
         ("unheard_of", json!(1)),
+        ("name", json!(" web ")),
+        ("imageRef", json!(format!("http://images/{}", fleet.image_id))),
+        ("networks", json!([{"uuid": fleet.network_id, "tag": "a/b"}])),
+        ("networks", json!([{"port": fleet.image_id}, {"port": fleet.image_id}])),
+        ("networks", json!([["uuid"]])),
+        ("security_groups", json!([{"name": "default", "x": 1}])),
+        ("os:scheduler_hints", json!({})),
+        ("block_device_mapping_v2", json!([blank])),
+        ("block_device_mapping_v2", json!([root, root])),
+        ("block_device_mapping_v2", with("disk_bus", json!("drum"))),
+        ("block_device_mapping_v2", with("volume_type", json!("fast"))),
+        ("block_device_mapping_v2", with("device_name", json!("a b"))),
+        ("block_device_mapping_v2", with("volume_size", json!(0))),
+        ("block_device_mapping_v2", with("boot_index", json!(1))),
     ];
     for (field, value) in cases {
         let mut order = fleet.order();
@@ -36,7 +57,17 @@ async fn bad_orders_say_what_is_wrong() {
         assert_eq!(answer.status, 400, "{field} {value}: {}", answer.body);
         assert!(answer.body["badRequest"]["message"].is_string());
     }
+    let mut from_nothing = fleet.order();
+    from_nothing["server"]["imageRef"] = json!("");
+    from_nothing["server"]["block_device_mapping_v2"] = json!([root]);
+    let listed = json!({"server": ["web", "1", fleet.image_id, null, "none"]});
+    for body in [from_nothing, listed, json!([fleet.order()])] {
+        fleet.ask(&fleet.member, "POST /compute/v2.1/servers", body).await.expect(400);
+    }
     assert_eq!(fleet.used().await, (0, 0, 0));
+    let mut order = fleet.order();
+    order["server"]["block_device_mapping"] = json!([]);
+    fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
 }
 
 #[tokio::test(flavor = "multi_thread")]

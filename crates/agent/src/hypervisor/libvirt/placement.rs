@@ -122,6 +122,11 @@ impl Host {
         Ok(Self { cells: cells.into_iter().flat_map(|cells| cells.all("cell")).map(cell).collect() })
     }
 
+    /// Whether a core is several processors.
+    pub(super) fn has_threads(&self) -> bool {
+        self.cells.iter().flat_map(|cell| &cell.cores).any(|core| core.len() > 1)
+    }
+
     /// Where a guest goes. `dedicated` is what the node has set aside for guests that want processors of their own.
     pub(super) fn place(&self, guest: &Guest, dedicated: &CpuSet, taken: &Taken) -> Result<Placement, Problem> {
         let all: BTreeSet<u32> = self.cells.iter().flat_map(HostCell::cpus).collect();
@@ -136,7 +141,7 @@ impl Host {
         if !guest.dedicated.is_empty() && dedicated.0.is_empty() {
             return Err(full("it has no processors set aside for dedicated use"));
         }
-        let several = self.cells.iter().flat_map(|cell| &cell.cores).any(|core| core.len() > 1);
+        let several = self.has_threads();
         match guest.threads {
             Some(Threads::Require) if !several => return Err(full("its cores do not have several threads")),
             Some(Threads::Isolate) if several => return Err(full("its cores have several threads")),

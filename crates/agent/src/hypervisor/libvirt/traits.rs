@@ -4,8 +4,10 @@ use protocol::Problem;
 use virt::connect::Connect;
 
 use super::Options;
+use super::connection::problem;
 use super::define::{capabilities, values};
 use super::domain_xml::NETWORK_MODELS;
+use super::placement::Host;
 use super::virt_type::VirtType;
 use super::xml::Element;
 
@@ -43,6 +45,10 @@ pub(super) fn traits(connection: &Connect, options: &Options, cpu_traits: Vec<St
     traits.extend(NETWORK_MODELS.iter().map(|model| named("COMPUTE_NET_VIF_MODEL", model)));
     if values(capabilities.find("os"), "firmware").iter().any(|known| known == "efi") {
         traits.push("COMPUTE_FIRMWARE_UEFI".to_owned());
+    }
+    let host = connection.capabilities().map_err(|error| problem("the node's processors cannot be read", &error))?;
+    if Host::parse(&host)?.has_threads() {
+        traits.push("HW_CPU_HYPERTHREADING".to_owned());
     }
     // Emulated guests do not have the host's processor.
     if options.virt_type == VirtType::Kvm {
