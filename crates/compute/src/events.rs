@@ -20,7 +20,9 @@ pub(crate) struct Event {
 
 impl Compute {
     /// Takes events in, and tells for each what became of it, as a status of HTTP. Nothing here waits for them: ports,
-    /// disks and power are looked at where they are. They go into the log.
+    /// disks and power are looked at where they are. They go into the log. Nova takes a card out on `network-vif-deleted`
+    /// because its networks are another program; here the networks note that themselves with a port's deletion, and a card
+    /// whose port is there stays, whoever says that it is deleted.
     pub(crate) async fn events_take(&self, events: &[Event]) -> Result<Vec<u16>> {
         let ids: Vec<String> = events.iter().map(|event| event.server_id.clone()).collect();
         let hosts: BTreeMap<String, String> = servers::hosts_of(self.db(), &ids).await?;

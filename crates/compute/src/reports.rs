@@ -10,7 +10,7 @@ use crate::Compute;
 /// What a control process does, by the names that OpenStack's processes have.
 const SERVICES: &[&str] = &["nova-conductor", "nova-scheduler"];
 
-/// How often it is looked for servers that have waited long enough.
+/// How often it is looked for servers that have waited long enough, and for ports that were deleted elsewhere.
 const WAITING_LOOK: Duration = Duration::from_secs(10);
 
 impl Compute {
@@ -42,12 +42,16 @@ impl Compute {
         }
     }
 
-    /// Goes on with servers that have waited for as long as the operator lets them.
+    /// Goes on with servers that have waited for as long as the operator lets them, and with those whose ports were deleted.
     async fn waiting_always(&self) {
         let mut turn = tokio::time::interval(WAITING_LOOK);
         loop {
-            turn.tick().await;
+            tokio::select! {
+                _ = turn.tick() => {}
+                () = self.0.deps.network.port_gone() => {}
+            }
             for (what, done) in [
+                ("detaching deleted ports", self.ports_gone_detach().await),
                 ("confirming resizes", self.resizes_confirm().await),
                 ("offloading shelved servers", self.shelved_offload().await),
                 ("reclaiming deleted servers", self.deleted_reclaim().await),

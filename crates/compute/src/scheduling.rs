@@ -51,11 +51,11 @@ impl Compute {
         search.limit = Some(config.max_candidates);
         // Each search begins somewhere else, so that those that go on at the same time see different nodes.
         search.start = Some(self.runtime().ids.uuid());
-        let (mut seen, is_cut) = self.candidates_seen(&fleet, &aggregates, &search).await?;
+        let (mut seen, is_cut) = self.candidates_seen(&fleet, &aggregates, &request, &search).await?;
         let mut best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         if best.is_err() && is_cut {
             search.limit = None;
-            (seen, _) = self.candidates_seen(&fleet, &aggregates, &search).await?;
+            (seen, _) = self.candidates_seen(&fleet, &aggregates, &request, &search).await?;
             best = trace::span("scheduler", "choose", async { scheduler::select(&seen, &request, config) }).await;
         }
         match best {
@@ -76,7 +76,8 @@ impl Compute {
         let Some(known) = fleet.of_host(&server.host) else { return Ok(None) };
         let request = self.request(server, &wanted(server), &[]).await?;
         let summary = self.0.deps.placement.provider_summaries(std::slice::from_ref(&known.node.id)).await?.pop();
-        let node = self.seen(&fleet, &aggregates, &Counts::default(), known, summary);
+        let counts = self.counts(&[&server.host], &request).await?;
+        let node = self.seen(&fleet, &aggregates, &counts, known, summary);
         Ok(scheduler::recheck(node, &request, another, &self.options().config.scheduler))
     }
 
@@ -179,7 +180,7 @@ impl Compute {
         let summaries: BTreeMap<&str, &Arc<Summary>> =
             summaries.iter().map(|summary| (summary.provider.id.as_str(), summary)).collect();
         let hosts: Vec<&str> = fleet.all().map(|known| known.node.host.as_str()).collect();
-        let counts = self.counts(&hosts).await?;
+        let counts = self.counts(&hosts, request).await?;
         let mut all: Vec<Node> = fleet
             .all()
             .map(|known| {
@@ -201,6 +202,7 @@ impl Compute {
         &self,
         fleet: &Fleet,
         aggregates: &Aggregates,
+        request: &Request,
         search: &CandidateRequest,
     ) -> Result<(Vec<Node>, bool)> {
         let candidates = self.0.deps.placement.candidates(search).traced("placement", "candidates").await?;
@@ -215,7 +217,7 @@ impl Compute {
             }
         }
         let hosts: Vec<&str> = found.iter().map(|(known, ..)| known.node.host.as_str()).collect();
-        let counts = self.counts(&hosts).await?;
+        let counts = self.counts(&hosts, request).await?;
         let seen = found
             .into_iter()
             .map(|(known, root, offer)| Node { offer, ..self.seen(fleet, aggregates, &counts, known, Some(root)) });
@@ -223,14 +225,16 @@ impl Compute {
     }
 
     /// Counts servers where a filter or weigher looks at it.
-    async fn counts(&self, hosts: &[&str]) -> Result<Counts> {
+    async fn counts(&self, hosts: &[&str], request: &Request) -> Result<Counts> {
         let config = &self.options().config.scheduler;
         let mut counts = Counts::default();
         let asks = |names: &[&str]| names.iter().any(|name| config.has_filter(name) || config.has_weigher(name));
-        if asks(&["NumInstancesFilter", "AggregateNumInstancesFilter", "JsonFilter"]) {
+        let servers = asks(&["NumInstancesFilter", "AggregateNumInstancesFilter", "JsonFilter"]);
+        if servers || scheduler::counts_servers(request, config) {
             counts.servers = store::servers_by_host(self.db(), hosts).await?;
         }
-        if asks(&["IoOpsFilter", "AggregateIoOpsFilter", "JsonFilter", "IoOpsWeigher"]) {
+        let io_ops = asks(&["IoOpsFilter", "AggregateIoOpsFilter", "JsonFilter", "IoOpsWeigher"]);
+        if io_ops || scheduler::counts_io_ops(request, config) {
             counts.io_ops = store::busy_by_host(self.db()).await?;
         }
         Ok(counts)
@@ -255,6 +259,7 @@ impl Compute {
             enabled: !known.node.disabled,
             hypervisor_version: known.node.hypervisor_version,
             architecture: Arc::clone(&known.architecture),
+            cpu_info: Arc::clone(&known.cpu_info),
             traits: Arc::clone(&known.traits),
             vcpus: capacity("VCPU").unwrap_or_default(),
             memory_mb: capacity("MEMORY_MB").unwrap_or_default(),

@@ -20,6 +20,7 @@ mod metadata_port;
 mod network;
 mod operations;
 mod port;
+mod ports_gone;
 mod quota;
 mod router;
 mod router_interface;
@@ -41,18 +42,21 @@ use db::{Db, Migration};
 use identity::Identity;
 use model::Model;
 use runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use agent::AgentSeen;
 pub use backend::{Backend, Change, Kind};
 pub use floating_ip::Create as NewFloatingIp;
+pub use ports_gone::PortGone;
 pub use rules::RULES;
 pub use security_group::{Create as NewSecurityGroup, RuleCreate as NewSecurityRule, Update as SecurityGroupUpdate};
 pub use servers::{PortAddress, PortInfo, ServerPortsRequest, SubnetInfo, WantedPort};
 
 /// The schema of this crate.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { service: "network", version: 1, sql: include_str!("../migrations/0001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { service: "network", version: 1, sql: include_str!("../migrations/0001.sql") },
+    Migration { service: "network", version: 2, sql: include_str!("../migrations/0002_ports_gone.sql") },
+];
 
 /// How the networks are run.
 #[derive(Debug, Clone)]
@@ -98,6 +102,8 @@ struct Inner {
     backend: Backend,
     options: Options,
     changed: watch::Sender<u64>,
+    /// A server's port was deleted.
+    gone: Notify,
     /// Committed changes that the backend has not been asked for yet.
     pending: Mutex<Vec<(Change, String)>>,
     /// The backend is asked by one at a time, so that what was read last is written last.
@@ -120,6 +126,7 @@ impl Network {
             backend,
             options,
             changed: watch::Sender::new(0),
+            gone: Notify::new(),
             pending: Mutex::default(),
             following: tokio::sync::Mutex::default(),
         })))

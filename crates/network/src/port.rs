@@ -403,8 +403,13 @@ impl Network {
             ));
         }
         let mut write = self.write().await?;
+        let has_card = store::ports_gone::note(&mut write.tx, id, write.now).await?;
         self.port_remove(&mut write, &port).await?;
-        self.commit(write).await
+        self.commit(write).await?;
+        if has_card {
+            self.0.gone.notify_one();
+        }
+        Ok(())
     }
 
     /// Deletes a port of any kind, and gives back what it holds.

@@ -14,7 +14,7 @@ use placement::{Allocations, Summary};
 
 use crate::aggregates::Aggregate;
 pub use config::Config;
-pub(crate) use filters::Another;
+pub(crate) use filters::{Another, counts_io_ops, counts_servers};
 pub(crate) use refusal::Refusal;
 
 /// How much of something a node may give out, and has.
@@ -44,6 +44,8 @@ pub(crate) struct Node {
     pub(crate) hypervisor_type: Arc<str>,
     pub(crate) hypervisor_version: i64,
     pub(crate) architecture: Arc<str>,
+    /// What it says of its processor.
+    pub(crate) cpu_info: Arc<serde_json::Value>,
     /// The traits that its agent reports.
     pub(crate) traits: Arc<BTreeSet<String>>,
     /// What placement knows of it.

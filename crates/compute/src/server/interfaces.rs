@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use ::api::{Error, Kind, Result};
 use identity::Caller;
-use network::PortInfo;
+use network::{PortGone, PortInfo};
 use trace::Traced as _;
 
 use super::{Server, Wanted};
 use crate::Compute;
 use crate::state::Action;
+use crate::store::servers::server_get;
 use crate::work::attach::{PLUG, PortAttach, PortDetach};
 
 const LIMIT_MINUTES: i64 = 10;
@@ -56,8 +57,40 @@ impl Compute {
             return Err(Error::not_found(format!("Port id {port_id} could not be found on instance {}.", server.id)));
         }
         let tx = self.server_claim(Some(caller), server, Action::Detach).await?;
-        let data = PortDetach { server_id: server.id.clone(), port_id: port_id.to_owned() };
+        let data = PortDetach { server_id: server.id.clone(), port_id: port_id.to_owned(), gone: None };
         self.server_submit(tx, Some(caller), server, LIMIT_MINUTES, data).await.map(drop)
+    }
+
+    /// Promises that the cards of ports that were deleted leave their guests. What a server's state does not permit now
+    /// waits for the next look.
+    pub(crate) async fn ports_gone_detach(&self) -> Result<()> {
+        for gone in self.0.deps.network.ports_gone().await? {
+            if let Err(error) = self.port_gone_detach(&gone).await {
+                tracing::warn!(server = gone.server_id, port = gone.port_id, %error, "a deleted port's card stays for now");
+            }
+        }
+        Ok(())
+    }
+
+    async fn port_gone_detach(&self, gone: &PortGone) -> Result<()> {
+        let network = &self.0.deps.network;
+        let server = server_get(self.db(), &gone.server_id).await?;
+        let Some(server) = server.filter(|server| !server.host.is_empty()) else {
+            // It is on no node. When it comes to one it is told of the ports that there are.
+            let mut tx = self.db().begin().await?;
+            network.port_gone_take(&mut tx, &gone.port_id).await?;
+            return Ok(tx.commit().await?);
+        };
+        if server.permits(Action::Detach).is_err() || !self.host_is_up(&server.host).await? {
+            return Ok(());
+        }
+        let mut tx = self.server_claim(None, &server, Action::Detach).await?;
+        if network.port_gone_take(&mut tx, &gone.port_id).await? {
+            let data =
+                PortDetach { server_id: server.id.clone(), port_id: gone.port_id.clone(), gone: Some(gone.clone()) };
+            self.server_submit(tx, None, &server, LIMIT_MINUTES, data).await?;
+        }
+        Ok(())
     }
 
     /// Waits for the operation to end; its failure is the answer: 400 when there is no such port to be had, 500 when the

@@ -1,7 +1,7 @@
 //! A server as its node needs to know it.
 
 use ::api::Result;
-use network::PortInfo;
+use network::{PortGone, PortInfo};
 use protocol::{DiskSource, ImageSource, ServerPort, ServerSpec};
 
 use super::{Image, Server};
@@ -68,6 +68,16 @@ pub(crate) fn server_port(port: &PortInfo) -> ServerPort {
         network_id: port.network_id.clone(),
         mac_address: port.mac_address.clone(),
         mtu: port.mtu,
+    }
+}
+
+/// A port that is gone, as its node knew it.
+pub(crate) fn server_port_gone(gone: &PortGone) -> ServerPort {
+    ServerPort {
+        id: gone.port_id.clone(),
+        network_id: gone.network_id.clone(),
+        mac_address: gone.mac_address.clone(),
+        mtu: u32::try_from(gone.mtu).unwrap_or(1500),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use ::work::{Failure, Operation, Progress, Step};
 use async_trait::async_trait;
+use jiff::{Timestamp, ToSpan as _};
+use network::PortGone;
 use protocol::Call;
 use serde::{Deserialize, Serialize};
 use trace::Traced as _;
 
 use super::{failure, retry, steps};
 use crate::Compute;
-use crate::server::spec::server_port;
+use crate::server::spec::{server_port, server_port_gone};
 use crate::server::{Server, Wanted};
 
 /// Attaches a port to a server.
@@ -25,6 +27,9 @@ pub(crate) struct PortAttach {
 pub(crate) struct PortDetach {
     pub(crate) server_id: String,
     pub(crate) port_id: String,
+    /// The port as it was, if the networks have it no more.
+    #[serde(default)]
+    pub(crate) gone: Option<PortGone>,
 }
 
 /// The step that the node does.
@@ -116,7 +121,10 @@ impl Step<PortAttach> for Plug {
     }
 }
 
-/// Has the port out of the server. Undone, it is in again.
+/// When it is tried again to take out the card of a port that is gone, which the guest or the node did not let go.
+const GONE_AGAIN_MINUTES: i64 = 10;
+
+/// Has the port out of the server. Undone, it is in again; one that is gone is noted to be taken out later.
 struct Unplug;
 
 #[async_trait]
@@ -127,11 +135,20 @@ impl Step<PortDetach> for Unplug {
 
     async fn run(&self, compute: &Compute, operation: &mut PortDetach, to: &mut Progress) -> Result<(), Failure> {
         let server = super::server(compute, &operation.server_id).await?;
-        let Some(call) = detach_call(compute, &server, &operation.port_id).await? else { return Ok(()) };
+        let call = match &operation.gone {
+            Some(gone) => Some(Call::PortDetach { server_id: server.id.clone(), port: server_port_gone(gone) }),
+            None => detach_call(compute, &server, &operation.port_id).await?,
+        };
+        let Some(call) = call else { return Ok(()) };
         compute.ask_step(&server, &call, to).await.map(drop)
     }
 
     async fn undo(&self, compute: &Compute, operation: &mut PortDetach, to: &mut Progress) -> Result<(), Failure> {
+        if let Some(gone) = &operation.gone {
+            let pause = if to.cancelled.is_cancelled() { 0 } else { GONE_AGAIN_MINUTES };
+            let then = compute.runtime().clock.now().checked_add(pause.minutes()).unwrap_or(Timestamp::MAX);
+            return compute.0.deps.network.port_gone_again(gone, then).await.map_err(retry);
+        }
         let server = super::server(compute, &operation.server_id).await?;
         let spec = steps::spec(compute, &server).await?;
         if spec.ports.iter().all(|port| port.id != operation.port_id) {

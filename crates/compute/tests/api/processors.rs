@@ -85,6 +85,26 @@ async fn what_no_node_can_give_at_once_is_refused_and_said() {
 }
 
 #[tokio::test]
+async fn capabilities_are_those_of_the_node_as_it_is_now() {
+    let fleet = Fleet::new().await;
+    for (name, specs) in [
+        ("alone", json!({"capabilities:num_instances": "<= 0"})),
+        ("fast", json!({"capabilities:cpu_info:features": "<in> aes"})),
+    ] {
+        let flavor = json!({"flavor": {"id": name, "name": name, "ram": 64, "vcpus": 1, "disk": 1}});
+        fleet.ask(&fleet.admin, &format!("POST {V2}/flavors"), flavor).await.expect(200);
+        let path = format!("POST {V2}/flavors/{name}/os-extra_specs");
+        fleet.ask(&fleet.admin, &path, json!({"extra_specs": specs})).await.expect(200);
+    }
+    assert_eq!(made(&fleet, "alone").await.0, "ACTIVE");
+    assert_eq!(made(&fleet, "alone").await.0, "ERROR");
+    assert_eq!(made(&fleet, "fast").await.0, "ERROR");
+    let cpu_info = json!({"arch": "x86_64", "features": ["aes", "avx"]}).to_string();
+    fleet.compute.node_report(&protocol::NodeReport { cpu_info, ..cloud::report("node-1") }).await.unwrap();
+    assert_eq!(made(&fleet, "fast").await.0, "ACTIVE");
+}
+
+#[tokio::test]
 async fn groups_of_resources_are_claimed_or_refused() {
     let fleet = Fleet::new().await;
     for (name, specs) in [

@@ -2,14 +2,15 @@
 //! restart the operation completes or is undone; no server stays in between, and nothing is left when it is deleted.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use db::Db;
+use db::{Db, sql};
 use ferrostack::client::Client;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::{expect, wait_for};
 
-use crate::crash::{Process, assert_clean, create, prepare, settled};
+use crate::crash::{Process, assert_clean, create, node, prepare, settled};
 use crate::fixture;
 
 /// An operation: its kind and steps, what comes before it, how it is asked for, and what the server is when it is done
@@ -188,10 +189,20 @@ const KEPT: &[Case] = &[
 
 const ATTACH: (&str, &str) = ("/os-interface", r#"{"net_id": "NETWORK"}"#);
 
+/// Deletes the server's second port by the networks' API, which has it detached.
+const DELETE_PORT: (&str, &str) = ("DELETE PORT", "");
+
 const INTERFACES: &[Case] = &[
     case("port_attach", &["port", "plug"], &[], ATTACH, "ACTIVE", &["ACTIVE"]),
     case("port_detach", &["unplug", "port"], &[ATTACH], ("DETACH", ""), "ACTIVE", &["ACTIVE"]),
+    case("port_detach", &["unplug", "port"], &[ATTACH], DELETE_PORT, "ACTIVE", &["ACTIVE"]),
 ];
+
+/// The second port of the server.
+async fn port_of(admin: &Client, server: &str) -> String {
+    let ports = admin.get(&format!("{server}/os-interface")).await.unwrap();
+    ports["interfaceAttachments"][1]["port_id"].as_str().unwrap().to_owned()
+}
 
 /// A cloud's directory and what servers there are made of.
 struct Ground {
@@ -228,11 +239,8 @@ impl Ground {
         let body: Value = serde_json::from_str(&filled).unwrap_or_default();
         let (method, path, body) = match name {
             "DELETE" => (Method::DELETE, server.to_owned(), None),
-            "DETACH" => {
-                let ports = admin.get(&format!("{server}/os-interface")).await.unwrap();
-                let port = ports["interfaceAttachments"][1]["port_id"].as_str().unwrap().to_owned();
-                (Method::DELETE, format!("{server}/os-interface/{port}"), None)
-            }
+            "DETACH" => (Method::DELETE, format!("{server}/os-interface/{}", port_of(admin, server).await), None),
+            "DELETE PORT" => (Method::DELETE, format!("/network/v2.0/ports/{}", port_of(admin, server).await), None),
             "/os-interface" => (Method::POST, format!("{server}{name}"), Some(json!({"interfaceAttachment": body}))),
             _ => (Method::POST, format!("{server}/action"), Some(json!({name: body}))),
         };
@@ -246,6 +254,20 @@ impl Ground {
             "{name}: {}",
             String::from_utf8_lossy(&answer.body)
         );
+        if name == DELETE_PORT.0 {
+            self.detach_promised(server).await;
+        }
+    }
+
+    /// Waits until it is promised that a port leaves the server, which nobody answers.
+    async fn detach_promised(&self, server: &str) {
+        let started = Instant::now();
+        let target = server.replace("/compute/v2.1/servers/", "server/");
+        let promised = "SELECT COUNT(*) FROM operations WHERE kind = 'port_detach' AND target = $1";
+        while sql(promised).bind(&target).one::<i64>(&self.db).await.unwrap() == 0 {
+            assert!(started.elapsed() < Duration::from_secs(20), "the deleted port stays in {server}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// A server in the state that the case begins with.
@@ -320,6 +342,15 @@ impl Ground {
             "createImage" => assert_eq!(made, usize::from(done == Some(true)), "{context}"),
             _ => assert_eq!(made, 0, "{context}"),
         }
+        if let ("DELETE PORT", Some(done)) = (action, done) {
+            // What failed is tried again later.
+            let noted = "SELECT COUNT(*) FROM network_ports_gone WHERE server_id = $1";
+            let noted: i64 = sql(noted).bind(id).one(&self.db).await.unwrap();
+            assert_eq!(noted, i64::from(!done), "{context}");
+        }
+        if let ("DETACH" | "DELETE PORT", Some(true)) = (action, done) {
+            assert_eq!(node(self.path())["taps"].as_object().unwrap().len(), 1, "{context}");
+        }
     }
 
     /// Deletes the server; then nothing of it is left, and no image but the one that it came from and whole copies.
@@ -379,4 +410,24 @@ async fn what_is_kept_is_as_it_was_or_as_it_should_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn interfaces_are_as_they_were_or_as_they_should_be() {
     Ground::new("").await.all(INTERFACES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_whose_deletion_nobody_took_up_is_detached_by_the_next_process() {
+    let ground = Ground::new("").await;
+    let waits = case("port_detach", &[], &[ATTACH, ("suspend", "null")], DELETE_PORT, "ACTIVE", &[]);
+    let server = {
+        let process = Process::start(ground.path(), None).await;
+        let server = ground.server(&process.admin, &waits).await;
+        let port = port_of(&process.admin, &server).await;
+        expect(&process.admin, 204, Method::DELETE, &format!("/network/v2.0/ports/{port}"), None).await;
+        server
+    };
+    let process = Process::start(ground.path(), None).await;
+    assert_eq!(node(ground.path())["taps"].as_object().unwrap().len(), 2);
+    ground.act(&process.admin, &server, ("resume", "null")).await;
+    ground.detach_promised(&server).await;
+    assert_eq!(ground.settled(&process.admin, &server).await, "ACTIVE");
+    ground.check(&process.admin, &server, &waits, Some(true)).await;
+    ground.end(&process.admin, &server).await;
 }

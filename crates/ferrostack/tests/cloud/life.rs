@@ -310,6 +310,91 @@ async fn ports_come_and_go() {
     life.end().await;
 }
 
+impl Life {
+    /// Deletes a port of the server by the networks' API.
+    async fn port_delete(&self, index: usize) {
+        let listed = self.admin().get(&format!("{}/os-interface", self.path())).await.unwrap();
+        let port = listed["interfaceAttachments"][index]["port_id"].as_str().unwrap();
+        expect(self.admin(), 204, Method::DELETE, &format!("/network/v2.0/ports/{port}"), None).await;
+    }
+
+    /// Waits until the node has so many taps, and no work is open.
+    async fn taps_become(&self, count: usize) {
+        let started = std::time::Instant::now();
+        while self.cloud.node.taps().len() != count {
+            assert!(started.elapsed() < std::time::Duration::from_secs(30), "{:?}", self.cloud.node.taps());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        self.cloud.settle().await;
+    }
+
+    fn detaches(&self) -> usize {
+        self.cloud.node.calls().iter().filter(|call| call.call == "port_detach").count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_deleted_leaves_its_server() {
+    let life = Life::start().await;
+    let body = json!({"interfaceAttachment": {"net_id": life.ready.network}});
+    expect(life.admin(), 200, Method::POST, &format!("{}/os-interface", life.path()), Some(body)).await;
+    assert_eq!(life.cloud.node.taps().len(), 2);
+    life.port_delete(1).await;
+    life.taps_become(1).await;
+    assert_eq!(life.detaches(), 1);
+    // Deleting a server takes its ports away whole.
+    let cloud = life.cloud.node.clone();
+    life.end().await;
+    assert_eq!(cloud.calls().iter().filter(|call| call.call == "port_detach").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_deleted_leaves_its_server_once_its_state_permits_it() {
+    let life = Life::start().await;
+    life.act(202, "suspend", Value::Null).await;
+    life.becomes("SUSPENDED").await;
+    life.port_delete(0).await;
+    life.cloud.settle().await;
+    assert_eq!((life.cloud.node.taps().len(), life.detaches()), (1, 0));
+    life.act(202, "resume", Value::Null).await;
+    life.taps_become(0).await;
+    life.becomes("ACTIVE").await;
+    life.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_is_deleted_while_its_server_is_built_leaves_it_afterwards() {
+    let life = Life::start().await;
+    let hold = life.cloud.node.hold("server_start");
+    let body = fixture::server(&life.ready, "t");
+    let made = expect(life.admin(), 202, Method::POST, "/compute/v2.1/servers", Some(body)).await;
+    let built = Life { cloud: life.cloud, ready: life.ready, server: id(&made["server"]) };
+    hold.arrived(1).await;
+    built.port_delete(0).await;
+    assert_eq!((built.cloud.node.taps().len(), built.detaches()), (2, 0));
+    hold.release();
+    built.becomes("ACTIVE").await;
+    built.taps_become(1).await;
+    expect(built.admin(), 204, Method::DELETE, &format!("/compute/v2.1/servers/{}", life.server), None).await;
+    built.cloud.settle().await;
+    built.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_port_of_a_server_that_goes_too_is_no_work() {
+    let life = Life::start().await;
+    let hold = life.cloud.node.hold("server_delete");
+    expect(life.admin(), 204, Method::DELETE, &life.path(), None).await;
+    hold.arrived(1).await;
+    let ports = life.admin().get(&format!("/network/v2.0/ports?device_id={}", life.server)).await.unwrap();
+    let port = id(&ports["ports"][0]);
+    expect(life.admin(), 204, Method::DELETE, &format!("/network/v2.0/ports/{port}"), None).await;
+    hold.release();
+    life.cloud.settle().await;
+    assert_eq!(life.detaches(), 0);
+    life.ended().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_server_is_left_alone_by_its_project() {
     let life = Life::start().await;

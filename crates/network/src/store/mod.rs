@@ -7,6 +7,7 @@ pub(crate) mod list;
 pub(crate) mod network;
 pub(crate) mod pool;
 pub(crate) mod port;
+pub(crate) mod ports_gone;
 pub(crate) mod quota;
 pub(crate) mod router;
 pub(crate) mod security_group;

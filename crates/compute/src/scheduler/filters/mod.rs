@@ -87,6 +87,16 @@ pub(super) fn chosen(config: &Config) -> Vec<&'static dyn Filter> {
     FILTERS.iter().copied().filter(|filter| filter.always() || config.has_filter(filter.name())).collect()
 }
 
+/// Whether a filter looks at how many servers a node has because of what the request asks for.
+pub(crate) fn counts_servers(request: &Request, config: &Config) -> bool {
+    config.has_filter(compute_capabilities::NAME) && compute_capabilities::counts_servers(request)
+}
+
+/// The same of its servers that are being worked on.
+pub(crate) fn counts_io_ops(request: &Request, config: &Config) -> bool {
+    config.has_filter(compute_capabilities::NAME) && compute_capabilities::counts_io_ops(request)
+}
+
 /// Every name of a filter.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     FILTERS.iter().map(|filter| filter.name())
