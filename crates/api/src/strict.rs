@@ -42,10 +42,16 @@ impl<'de> Deserializer<'de> for Strict {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.0.is_array() {
-            return Err(Error::invalid_type(Unexpected::Seq, &"an object"));
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0 {
+            Value::Array(_) => Err(Error::invalid_type(Unexpected::Seq, &"an object")),
+            // Some would take it for an empty map.
+            Value::Null => Err(Error::invalid_type(Unexpected::Unit, &"an object")),
+            _ => self.deserialize_any(visitor),
         }
-        self.deserialize_any(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -67,7 +73,7 @@ impl<'de> Deserializer<'de> for Strict {
 
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+        tuple_struct identifier ignored_any
     }
 }
 
@@ -110,6 +116,7 @@ mod tests {
         assert_eq!(read(json!({"inner": null})).unwrap(), Outer { inner: None, list: Vec::new() });
         for (wrong, path) in [
             (json!([{"name": "a"}]), None),
+            (json!(null), None),
             (json!({"inner": ["a"]}), Some("inner")),
             (json!({"list": [["a"]]}), Some("list[0]")),
             (json!({"list": [{"name": 1}]}), Some("list[0].name")),
