@@ -23,6 +23,7 @@ async fn bad_orders_say_what_is_wrong() {
         ("metadata", json!({"a/b": "c"})),
         ("min_count", json!(0)),
         ("availability_zone", json!("far")),
+        ("availability_zone", json!("nova:node-1:node-1:node-1")),
         ("hostname", json!("-a")),
         ("tags", json!(["a,b"])),
         ("personality", json!([])),
@@ -37,6 +38,18 @@ async fn bad_orders_say_what_is_wrong() {
         assert!(answer.body["badRequest"]["message"].is_string());
     }
     assert_eq!(fleet.used().await, (0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_host_name_is_not_given_to_several_servers() {
+    let fleet = Fleet::new().await;
+    for (field, count, expected) in [("min_count", 2, 400), ("max_count", 2, 400), ("max_count", 1, 202)] {
+        let mut order = fleet.order();
+        order["server"]["hostname"] = json!("web");
+        order["server"][field] = json!(count);
+        let answer = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await;
+        assert_eq!(answer.status.as_u16(), expected, "{field} {count}: {}", answer.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
