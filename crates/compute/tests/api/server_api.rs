@@ -25,6 +25,7 @@ async fn bad_orders_say_what_is_wrong() {
         ("availability_zone", json!("far")),
         ("availability_zone", json!("nova:node-1:node-1:node-1")),
         ("hostname", json!("-a")),
+        ("hostname", json!("a")),
         ("tags", json!(["a,b"])),
         ("personality", json!([])),
         ("block_device_mapping_v2", json!([{"source_type": "volume", "boot_index": 0}])),
@@ -50,6 +51,32 @@ async fn one_host_name_is_not_given_to_several_servers() {
         let answer = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await;
         assert_eq!(answer.status.as_u16(), expected, "{field} {count}: {}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_names_since_2_94_are_stored_as_they_are() {
+    let fleet = Fleet::new().await;
+    for name in ["a", "-a_b.", &"a".repeat(255)] {
+        let mut order = fleet.order();
+        order["server"]["hostname"] = json!(name);
+        fleet.ask_in(&fleet.member, "2.93", "POST /compute/v2.1/servers", order.clone()).await.expect(400);
+        order["server"]["networks"] = json!("none");
+        let made = fleet.ask_in(&fleet.member, "2.94", "POST /compute/v2.1/servers", order).await.expect(202);
+        fleet.settle().await;
+        let path = format!("/compute/v2.1/servers/{}", made["server"]["id"].as_str().unwrap());
+        let server = fleet.server(&path).await;
+        assert_eq!((&server["status"], &server["OS-EXT-SRV-ATTR:hostname"]), (&json!("ACTIVE"), &json!(name)));
+        let change = |name: &str| json!({"server": {"hostname": name}});
+        fleet.ask_in(&fleet.member, "2.94", &format!("PUT {path}"), change("_.")).await.expect(200);
+        fleet.ask_in(&fleet.member, "2.93", &format!("PUT {path}"), change("_.")).await.expect(400);
+        fleet.ask_in(&fleet.member, "2.94", &format!("PUT {path}"), change("a b")).await.expect(400);
+    }
+    let mut order = fleet.order();
+    order["server"]["hostname"] = json!("a".repeat(64));
+    let made = fleet.ask_in(&fleet.member, "2.94", "POST /compute/v2.1/servers", order).await.expect(202);
+    fleet.settle().await;
+    let server = fleet.server(&format!("/compute/v2.1/servers/{}", made["server"]["id"].as_str().unwrap())).await;
+    assert_eq!(server["status"], "ERROR", "its network takes no label that is so long");
 }
 
 #[tokio::test(flavor = "multi_thread")]
