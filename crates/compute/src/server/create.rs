@@ -65,6 +65,7 @@ pub(crate) struct Order {
     pub(crate) config_drive: bool,
     pub(crate) zone: Option<String>,
     pub(crate) host: Option<String>,
+    pub(crate) hypervisor_hostname: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) scheduler_hints: Map<String, Value>,
     pub(crate) min_count: i64,
@@ -94,6 +95,11 @@ impl Compute {
             None => None,
         };
         let networks = self.networks_of(caller, &order, &project_id).await?;
+        if order.hostname.is_some() && order.max_count > 1 {
+            return Err(Error::bad_request(
+                "Unable to allocate a single hostname to multiple instances; leave it out or create them one by one.",
+            ));
+        }
         let (zone, host) = self.place_of(caller, &order).await?;
         check_metadata(&order.metadata, self.metadata_limit(&project_id).await?)?;
         check_user_data(order.user_data.as_deref())?;
@@ -234,22 +240,39 @@ impl Compute {
         Ok(wanted)
     }
 
-    /// The zone and node that the order demands: `zone`, `zone:host` (administrators) or the field `host`.
+    /// The zone and node that the order demands: `zone`, `zone:host:node` (administrators) or the fields `host` and
+    /// `hypervisor_hostname`. A zone that a node of `zone:host:node` is not in is not asked for.
     async fn place_of(&self, caller: &Caller, order: &Order) -> Result<(String, String)> {
-        let mut parts = order.zone.as_deref().unwrap_or("").splitn(3, ':');
-        let (zone, forced) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-        let host = if forced.is_empty() { order.host.as_deref().unwrap_or("") } else { forced };
+        let (zone, forced_host, forced_node) = zone_parts(order.zone.as_deref().unwrap_or(""))?;
+        let fields = [&order.host, &order.hypervisor_hostname].map(|name| name.as_deref().unwrap_or(""));
+        let is_forced = !forced_host.is_empty() || !forced_node.is_empty();
         let target = Target::new().with("project_id", caller.project_id()?);
-        if !forced.is_empty() {
+        if is_forced {
             caller.allow("os_compute_api:servers:create:forced_host", &target)?;
-        } else if !host.is_empty() {
-            caller.allow("compute:servers:create:requested_destination", &target)?;
         }
-        if !zone.is_empty() {
+        if fields.iter().any(|name| !name.is_empty()) {
+            caller.allow("compute:servers:create:requested_destination", &target)?;
+            if is_forced {
+                return Err(Error::bad_request(
+                    "One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are \
+                     mutually exclusive: use one of them.",
+                ));
+            }
+        }
+        let host = if is_forced { one_host(forced_host, forced_node)? } else { one_host(fields[0], fields[1])? };
+        if !is_forced && !zone.is_empty() {
             self.zone_check(zone).await?;
         }
         if !host.is_empty() && self.fleet().await?.of_host(host).is_none() {
-            return Err(Error::bad_request(format!("Compute host {host} could not be found.")));
+            return Err(host_unknown(host));
+        }
+        if is_forced && !zone.is_empty() && self.zone_of(&*self.aggregates().await?, host) != zone {
+            tracing::warn!(
+                zone,
+                host,
+                "a server is forced to a host that is not in the zone asked for: the zone is ignored"
+            );
+            return Ok((String::new(), host.to_owned()));
         }
         Ok((zone.to_owned(), host.to_owned()))
     }
@@ -321,13 +344,35 @@ impl Compute {
     }
 }
 
+/// Zone, host and node of `zone:host:node`; what is not said is empty.
+fn zone_parts(text: &str) -> Result<(&str, &str, &str)> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts[..] {
+        [zone] => Ok((zone, "", "")),
+        [zone, host] => Ok((zone, host, "")),
+        [zone, host, node] => Ok((zone, host, node)),
+        _ => Err(Error::bad_request("Unable to parse availability_zone: write zone, zone:host or zone:host:node.")),
+    }
+}
+
+/// The host that has this name and runs this node, either of which may be empty: a host has one node, of its own name.
+fn one_host<'a>(host: &'a str, node: &'a str) -> Result<&'a str> {
+    if host.is_empty() || node == host {
+        return Ok(node);
+    }
+    if node.is_empty() { Ok(host) } else { Err(host_unknown(node)) }
+}
+
+fn host_unknown(host: &str) -> Error {
+    Error::bad_request(format!("Compute host {host} could not be found."))
+}
+
 /// One of `count` servers of an order: several get numbered names.
 fn numbered(template: &Server, id: &str, index: i64, count: i64, number: i64) -> Server {
-    let several = |text: &str| if count > 1 { format!("{text}-{}", index + 1) } else { text.to_owned() };
-    let name = several(&template.name);
+    let name = if count > 1 { format!("{}-{}", template.name, index + 1) } else { template.name.clone() };
     let hostname = match template.hostname.as_str() {
         "" => hostname::from_name(&name, id),
-        given => several(given),
+        given => given.to_owned(),
     };
     Server { id: id.to_owned(), number, launch_index: index, name, hostname, ..template.clone() }
 }

@@ -1,7 +1,5 @@
 //! Lists of servers: what callers may filter and sort by.
 
-use std::net::IpAddr;
-
 use ::api::{Error, Microversion, Query, Result};
 use db::Direction;
 use identity::Caller;
@@ -10,7 +8,9 @@ use regex::{Regex, RegexBuilder};
 
 use super::Server;
 use super::list_filters::{check, usable};
-use crate::store::server_list::{Filter, Texts, is_plain, marker_exists, server_ids, server_list, server_texts};
+use crate::store::server_list::{
+    Filter, MOMENTS, TEXTS, Texts, is_plain, marker_exists, server_ids, server_list, server_texts,
+};
 use crate::{Compute, state};
 
 /// The most servers of a page.
@@ -41,7 +41,6 @@ const SORT_KEYS: &[(&str, &str)] = &[
     ("created_at", "created_at"),
     ("display_description", "COALESCE({}.description, '')"),
     ("display_name", "name"),
-    ("name", "name"),
     ("host", "host"),
     ("hostname", "hostname"),
     ("image_ref", "image_id"),
@@ -90,6 +89,9 @@ const IGNORED_SORT_KEYS: &[&str] = &[
 /// Sort keys by which all servers are the same.
 const CONSTANT_SORT_KEYS: &[&str] = &["kernel_id", "progress", "ramdisk_id", "root_device_name"];
 
+/// Other names of filters in [`TEXTS`].
+const OTHER_NAMES: &[(&str, &str)] = &[("name", "display_name"), ("description", "display_description")];
+
 /// Sort keys that only administrators may use.
 const ADMIN_SORT_KEYS: &[&str] = &["host", "node"];
 
@@ -108,8 +110,9 @@ impl Compute {
         query: &Query,
         form: Form,
     ) -> Result<Listed> {
-        let page = query.page()?;
-        let limit = page.limit.unwrap_or(PAGE).min(PAGE);
+        let limit = limit(query)?;
+        let marker = last(query, "marker").filter(|marker| !marker.is_empty());
+        let sort = sort(caller, version, query)?;
         let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
         let all = caller.may("os_compute_api:servers:allow_all_filters", &target);
         check(query, version, all)?;
@@ -117,21 +120,22 @@ impl Compute {
         let Some(mut filter) = filter(caller, version, query, form)? else {
             return Ok(Listed { servers: Vec::new(), limit });
         };
-        if let Some(marker) = &page.marker
+        let expressions = expressions(query, &mut filter)?;
+        if let Some(marker) = marker
             && !marker_exists(self.db(), &filter, marker).await?
         {
             return Err(Error::bad_request(format!("marker [{marker}] not found")));
         }
-        if let Some(pattern) = query.get("ip").or_else(|| query.get("ip6")) {
-            filter.ids = Some(self.servers_of_address(&filter, pattern).await?);
+        let parts: Vec<&str> = ["ip", "ip6"].into_iter().filter_map(|name| last(query, name)).collect();
+        if !parts.is_empty() {
+            filter.ids = Some(self.servers_of_address(&filter, &parts).await?);
         }
-        let sort = sort(caller, version, &page.sort)?;
-        let expressions = Expressions::taken(&mut filter)?;
         if expressions.is_empty() {
-            let servers = server_list(self.db(), &filter, &sort, page.marker.as_deref(), limit).await?;
+            let servers = server_list(self.db(), &filter, &sort, marker, limit).await?;
             return Ok(Listed { servers, limit });
         }
-        let ids = self.servers_expressed(&filter, &sort, page.marker, limit, &expressions).await?;
+        let marker = marker.map(str::to_owned);
+        let ids = self.servers_expressed(&filter, &sort, marker, limit, &expressions).await?;
         filter.ids = Some(ids);
         Ok(Listed { servers: server_list(self.db(), &filter, &sort, None, limit).await?, limit })
     }
@@ -143,7 +147,7 @@ impl Compute {
         sort: &[(&'static str, Direction)],
         mut marker: Option<String>,
         limit: i64,
-        expressions: &Expressions,
+        expressions: &[Expression],
     ) -> Result<Vec<String>> {
         let wanted = usize::try_from(limit).unwrap_or_default();
         let mut ids = Vec::new();
@@ -151,7 +155,8 @@ impl Compute {
             let batch = server_texts(self.db(), filter, sort, marker.as_deref(), PAGE).await?;
             let last = i64::try_from(batch.len()).is_ok_and(|count| count < PAGE);
             marker = batch.last().map(|texts| texts.id.clone());
-            ids.extend(batch.into_iter().filter(|texts| expressions.meet(texts)).map(|texts| texts.id));
+            let meets = |texts: &Texts| expressions.iter().all(|expression| expression.meets(texts));
+            ids.extend(batch.into_iter().filter(meets).map(|texts| texts.id));
             if last {
                 break;
             }
@@ -160,56 +165,56 @@ impl Compute {
         Ok(ids)
     }
 
-    /// The servers with an address that fits the pattern: its beginning, or all of it with `^...$`.
-    async fn servers_of_address(&self, filter: &Filter, pattern: &str) -> Result<Vec<String>> {
-        let whole = pattern.ends_with('$');
-        let wanted = pattern.trim_start_matches('^').trim_end_matches('$').replace('\\', "");
+    /// The servers with an address that one of these is a part of; nothing is a part of none.
+    async fn servers_of_address(&self, filter: &Filter, parts: &[&str]) -> Result<Vec<String>> {
+        let parts: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| part.to_lowercase()).collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids = server_ids(self.db(), filter, ADDRESS_SEARCH).await?;
         let ports = self.0.deps.network.ports_of_servers(&ids).await?;
-        let fits = |address: IpAddr| {
-            let text = address.to_string();
-            if whole { text == wanted } else { text.starts_with(&wanted) }
-        };
+        let fits = |address: &str| parts.iter().any(|part| address.contains(part.as_str()));
         Ok(ports
             .into_iter()
-            .filter(|(_, ports)| ports.iter().flat_map(|port| &port.fixed_ips).any(|fixed| fits(fixed.ip)))
+            .filter(|(_, ports)| ports.iter().flat_map(|port| &port.fixed_ips).any(|fixed| fits(&fixed.ip.to_string())))
             .map(|(id, _)| id)
             .collect())
     }
 }
 
-/// Filters that are true regular expressions.
-#[derive(Default)]
-struct Expressions {
-    name: Option<Regex>,
-    hostname: Option<Regex>,
-    description: Option<Regex>,
+/// A true regular expression, and the place among [`Texts`] of what it is compared with.
+struct Expression {
+    place: usize,
+    regex: Regex,
 }
 
-impl Expressions {
-    /// Takes them out of the filter.
-    fn taken(filter: &mut Filter) -> Result<Self> {
-        let take = |pattern: &mut Option<String>| {
-            let taken = pattern.take_if(|pattern| !is_plain(pattern));
-            taken.map(|pattern| expression(&pattern)).transpose()
-        };
-        Ok(Self {
-            name: take(&mut filter.name)?,
-            hostname: take(&mut filter.hostname)?,
-            description: take(&mut filter.description)?,
-        })
+impl Expression {
+    /// A server without the text meets nothing.
+    fn meets(&self, texts: &Texts) -> bool {
+        texts.texts.get(self.place).and_then(Option::as_ref).is_some_and(|text| self.regex.is_match(text))
     }
+}
 
-    fn is_empty(&self) -> bool {
-        self.name.is_none() && self.hostname.is_none() && self.description.is_none()
+/// Puts the query's plain patterns into the filter and returns its true regular expressions.
+fn expressions(query: &Query, filter: &mut Filter) -> Result<Vec<Expression>> {
+    let mut expressions = Vec::new();
+    let others = OTHER_NAMES.iter().map(|(other, name)| (*other, *name));
+    for (asked, name) in TEXTS.iter().map(|(name, _)| (*name, *name)).chain(others) {
+        let pattern = last(query, asked).filter(|text| asked != "config_drive" || truth(text).is_none());
+        let Some(pattern) = pattern else { continue };
+        let Some(place) = TEXTS.iter().position(|(text, _)| *text == name) else { continue };
+        if is_plain(pattern) {
+            filter.patterns.push((place, pattern.to_owned()));
+        } else {
+            expressions.push(Expression { place, regex: expression(pattern)? });
+        }
     }
-
-    fn meet(&self, texts: &Texts) -> bool {
-        let meets = |expression: &Option<Regex>, text: &str| expression.as_ref().is_none_or(|one| one.is_match(text));
-        meets(&self.name, &texts.name)
-            && meets(&self.hostname, &texts.hostname)
-            && meets(&self.description, texts.description.as_deref().unwrap_or_default())
+    for (place, (name, _)) in MOMENTS.iter().enumerate() {
+        if let Some(pattern) = last(query, name).filter(|text| moment(text).is_none()) {
+            expressions.push(Expression { place: TEXTS.len() + place, regex: expression(pattern)? });
+        }
     }
+    Ok(expressions)
 }
 
 /// A user's expression, bounded in length and in what it may cost.
@@ -224,30 +229,24 @@ fn expression(pattern: &str) -> Result<Regex> {
 
 /// The filter; `None` when nothing can match.
 fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> Result<Option<Filter>> {
-    let text = |names: &[&str]| names.iter().find_map(|name| query.get(name)).map(str::to_owned);
+    let text = |names: &[&str]| names.iter().find_map(|name| last(query, name)).map(str::to_owned);
+    let at = |name: &str| last(query, name).and_then(moment);
     let mut filter = Filter {
         deleted: Some(false),
-        name: text(&["name", "display_name"]),
-        hostname: text(&["hostname"]),
         flavor_id: text(&["flavor"]),
         image_id: text(&["image", "image_ref"]),
-        reservation_id: text(&["reservation_id"]),
-        config_drive: query.flag("config_drive")?,
-        key_name: text(&["key_name"]),
-        zone: text(&["availability_zone"]),
-        host: text(&["host", "node", "hypervisor_hostname"]),
+        config_drive: last(query, "config_drive").and_then(truth),
+        host: text(&["host", "hypervisor_hostname"]),
         user_id: text(&["user_id"]),
-        description: text(&["description", "display_description"]),
-        vm_states: query.all("vm_state").map(str::to_owned).collect(),
-        task_states: query.all("task_state").map(str::to_owned).collect(),
-        power_state: query.number("power_state")?,
-        locked: query.flag("locked")?,
+        vm_states: text(&["vm_state"]).into_iter().collect(),
+        task_states: text(&["task_state"]).into_iter().collect(),
+        locked: last(query, "locked").map(|text| flag("locked", text)).transpose()?,
         ids: text(&["uuid"]).map(|id| vec![id]),
         changed_since: time(query, "changes-since")?,
         changed_before: time(query, "changes-before")?,
-        created_at: time(query, "created_at")?,
-        launched_at: time(query, "launched_at")?,
-        terminated_at: time(query, "terminated_at")?,
+        created_at: at("created_at"),
+        launched_at: at("launched_at"),
+        terminated_at: at("terminated_at"),
         tags_all: words(query, "tags"),
         tags_any: words(query, "tags-any"),
         tags_not_all: words(query, "not-tags"),
@@ -263,10 +262,8 @@ fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> 
     if filter.changed_since.is_some() || filter.changed_before.is_some() {
         filter.deleted = None;
     }
-    filter.deleted = query.flag("deleted")?.map_or(filter.deleted, Some);
-    // No server is ever shown to have progressed.
-    if query.number("progress")?.is_some_and(|progress| progress != 0) {
-        return Ok(None);
+    if let Some(text) = last(query, "deleted") {
+        filter.deleted = Some(truth(text).unwrap_or(false));
     }
     let admin = caller.may("context_is_admin", &Target::new());
     statuses(query, version, admin, filter)
@@ -274,14 +271,19 @@ fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> 
 
 /// Whose servers: the caller's project's, or for administrators who ask so everybody's or those of one project.
 fn scope(caller: &Caller, query: &Query, filter: &mut Filter, form: Form) -> Result<()> {
-    if query.flag("all_tenants")?.unwrap_or(false) {
+    let all = match last(query, "all_tenants") {
+        None => false,
+        Some("") => true,
+        Some(text) => flag("all_tenants", text)?,
+    };
+    if all {
         let target = Target::new().with("project_id", caller.token.project_id.as_deref().unwrap_or_default());
         let rule = match form {
             Form::Names => "os_compute_api:servers:index:get_all_tenants",
             Form::Details => "os_compute_api:servers:detail:get_all_tenants",
         };
         caller.allow(rule, &target)?;
-        filter.project_id = query.get("project_id").or_else(|| query.get("tenant_id")).map(str::to_owned);
+        filter.project_id = last(query, "project_id").or_else(|| last(query, "tenant_id")).map(str::to_owned);
     } else {
         filter.project_id = Some(caller.project_id()?.to_owned());
     }
@@ -306,13 +308,42 @@ fn statuses(query: &Query, version: Microversion, admin: bool, mut filter: Filte
     Ok((!asked || !filter.states.is_empty()).then_some(filter))
 }
 
+/// What a parameter says: the last of its values.
+fn last<'a>(query: &'a Query, name: &'a str) -> Option<&'a str> {
+    query.all(name).last()
+}
+
+fn limit(query: &Query) -> Result<i64> {
+    let Some(text) = last(query, "limit") else { return Ok(PAGE) };
+    let limit = text.parse().ok().filter(|limit| *limit >= 0);
+    limit.map(|limit: i64| limit.min(PAGE)).ok_or_else(|| Error::bad_request("limit must be a number, zero or more."))
+}
+
+/// Whether a flag is set; `None` if it is no flag.
+fn truth(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
+        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+fn flag(name: &str, text: &str) -> Result<bool> {
+    truth(text).ok_or_else(|| Error::bad_request(format!("{name} must be true or false, not \"{text}\".")))
+}
+
 fn words(query: &Query, name: &str) -> Vec<String> {
-    query.all(name).flat_map(|value| value.split(',')).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    let words = last(query, name).unwrap_or_default().split(',');
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A day with a time; less is an expression for the text of a moment.
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    if text.contains(':') { ::api::time::parse(text) } else { None }
 }
 
 fn time(query: &Query, name: &str) -> Result<Option<jiff::Timestamp>> {
-    query
-        .get(name)
+    last(query, name)
         .map(|text| {
             ::api::time::parse(text)
                 .ok_or_else(|| Error::bad_request(format!("Invalid {name} value: write 2026-11-21T03:39:46Z.")))
@@ -320,30 +351,55 @@ fn time(query: &Query, name: &str) -> Result<Option<jiff::Timestamp>> {
         .transpose()
 }
 
-fn sort(caller: &Caller, version: Microversion, asked: &[(String, bool)]) -> Result<Vec<(&'static str, Direction)>> {
+/// The columns to sort by. Without a key that is when servers were made; a key without a direction, and what decides among
+/// equals, has the first direction that is given, or newest and largest first.
+fn sort(caller: &Caller, version: Microversion, query: &Query) -> Result<Vec<(&'static str, Direction)>> {
     let admin = caller.may("context_is_admin", &Target::new());
+    let directions = query.all("sort_dir").map(direction).collect::<Result<Vec<_>>>()?;
+    let mut keys: Vec<&str> = query.all("sort_key").collect();
+    if keys.is_empty() {
+        keys.push("created_at");
+    }
+    if directions.len() > keys.len() {
+        return Err(Error::bad_request(
+            "Sort direction size exceeds sort key size: give a sort_key with each sort_dir.",
+        ));
+    }
+    let ignored = |key: &str| {
+        version < Microversion(2, 75) && IGNORED_SORT_KEYS.contains(&key)
+            || version < Microversion(2, 73) && key == "locked"
+    };
+    let asked = keys.iter().enumerate().map(|(index, key)| (*key, directions.get(index).copied()));
+    let asked: Vec<(&str, Option<Direction>)> = asked.filter(|(key, _)| !ignored(key)).collect();
+    let usual = asked.first().and_then(|(_, direction)| *direction).unwrap_or(Direction::Descending);
     let mut sort: Vec<(&'static str, Direction)> = Vec::new();
-    for (key, descending) in asked {
-        let ignored = version < Microversion(2, 75) && IGNORED_SORT_KEYS.contains(&key.as_str());
-        let without_effect = ignored || CONSTANT_SORT_KEYS.contains(&key.as_str());
-        if without_effect || key == "locked" && version < Microversion(2, 73) {
+    for (key, direction) in asked {
+        if CONSTANT_SORT_KEYS.contains(&key) {
             continue;
         }
-        let Some((_, column)) = SORT_KEYS.iter().find(|(name, _)| name == key) else {
+        let Some((_, column)) = SORT_KEYS.iter().find(|(name, _)| *name == key) else {
             let keys: Vec<&str> = SORT_KEYS.iter().map(|(name, _)| *name).collect();
             return Err(Error::bad_request(format!("Cannot sort by {key}; sort by one of {}.", keys.join(", "))));
         };
-        if !admin && ADMIN_SORT_KEYS.contains(&key.as_str()) {
+        if !admin && ADMIN_SORT_KEYS.contains(&key) {
             return Err(Error::forbidden(format!("Only administrators may sort servers by {key}.")));
         }
         if !sort.iter().any(|(column_before, _)| column_before == column) {
-            sort.push((*column, if *descending { Direction::Descending } else { Direction::Ascending }));
+            sort.push((*column, direction.unwrap_or(usual)));
         }
     }
     for column in ["created_at", "id"] {
         if !sort.iter().any(|(column_before, _)| *column_before == column) {
-            sort.push((column, Direction::Descending));
+            sort.push((column, usual));
         }
     }
     Ok(sort)
+}
+
+fn direction(text: &str) -> Result<Direction> {
+    match text.trim() {
+        "asc" => Ok(Direction::Ascending),
+        "desc" => Ok(Direction::Descending),
+        _ => Err(Error::bad_request(format!("Unknown sort direction \"{text}\", must be 'desc' or 'asc'."))),
+    }
 }

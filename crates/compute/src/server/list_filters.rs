@@ -2,7 +2,7 @@
 
 use ::api::{Error, Microversion, Query, Result};
 
-/// For nobody: what the contract names and servers here do not have, or what is no filter.
+/// For nobody but those who may use all filters.
 const NEVER: u16 = u16::MAX;
 
 /// A parameter, the first minor version in which everybody may use it, and the first in which those may who may use all.
@@ -46,24 +46,18 @@ const FILTERS: &[(&str, u16, u16)] = &[
     ("image_ref", NEVER, 1),
     ("uuid", NEVER, 1),
     ("deleted", NEVER, 1),
+    ("launch_index", NEVER, 1),
+    ("kernel_id", NEVER, 1),
+    ("ramdisk_id", NEVER, 1),
+    ("locked_by", NEVER, 1),
+    ("root_device_name", NEVER, 1),
+    ("access_ip_v4", NEVER, 1),
+    ("access_ip_v6", NEVER, 1),
+    ("auto_disk_config", NEVER, 1),
 ];
 
 /// What else the contract knows.
-const OTHERS: &[&str] = &[
-    "limit",
-    "marker",
-    "sort_key",
-    "sort_dir",
-    "launch_index",
-    "kernel_id",
-    "ramdisk_id",
-    "locked_by",
-    "root_device_name",
-    "access_ip_v4",
-    "access_ip_v6",
-    "auto_disk_config",
-    "soft_deleted",
-];
+const OTHERS: &[&str] = &["limit", "marker", "sort_key", "sort_dir", "soft_deleted"];
 
 /// Parts of a server that are no filters, which clients learn by a refusal in every version.
 const REFUSED: &[&str] = &[

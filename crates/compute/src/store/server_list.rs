@@ -21,16 +21,11 @@ pub(crate) struct Filter {
     pub(crate) created_at: Option<Timestamp>,
     pub(crate) launched_at: Option<Timestamp>,
     pub(crate) terminated_at: Option<Timestamp>,
-    pub(crate) name: Option<String>,
-    pub(crate) hostname: Option<String>,
     pub(crate) flavor_id: Option<String>,
     pub(crate) image_id: Option<String>,
     pub(crate) host: Option<String>,
-    pub(crate) zone: Option<String>,
-    pub(crate) key_name: Option<String>,
-    pub(crate) reservation_id: Option<String>,
-    pub(crate) description: Option<String>,
-    pub(crate) power_state: Option<i64>,
+    /// Plain patterns, each by the place of its text in [`TEXTS`].
+    pub(crate) patterns: Vec<(usize, String)>,
     pub(crate) config_drive: Option<bool>,
     pub(crate) locked: Option<bool>,
     /// Any of these states.
@@ -58,13 +53,47 @@ pub(crate) async fn server_list(
     select.all(db).await
 }
 
-db::row! {
-    /// What regular expressions are compared with.
-    pub(crate) struct Texts {
-        pub(crate) id: String,
-        pub(crate) name: String,
-        pub(crate) hostname: String,
-        pub(crate) description: Option<String>,
+/// What patterns are compared with: the name of a filter and its text, which is NULL where servers have none.
+pub(crate) const TEXTS: &[(&str, &str)] = &[
+    ("display_name", "name"),
+    ("hostname", "hostname"),
+    ("display_description", "description"),
+    ("key_name", "key_name"),
+    ("availability_zone", "NULLIF(zone, '')"),
+    ("reservation_id", "reservation_id"),
+    ("node", "NULLIF(host, '')"),
+    ("locked_by", "NULLIF(locked_by, '')"),
+    ("access_ip_v4", "NULLIF(access_ipv4, '')"),
+    ("access_ip_v6", "NULLIF(access_ipv6, '')"),
+    ("auto_disk_config", "CASE disk_config WHEN 'AUTO' THEN '1' ELSE '0' END"),
+    ("config_drive", "CASE WHEN config_drive THEN 'True' ELSE '' END"),
+    ("launch_index", "CAST(launch_index AS TEXT)"),
+    ("power_state", "CAST(power_state AS TEXT)"),
+    // The same of all servers.
+    ("progress", "CAST('0' AS TEXT)"),
+    ("kernel_id", "CAST('' AS TEXT)"),
+    ("ramdisk_id", "CAST('' AS TEXT)"),
+    ("root_device_name", "CASE WHEN host <> '' THEN '/dev/vda' END"),
+];
+
+/// What else regular expressions are compared with, behind the texts: the name of a filter and its moment.
+pub(crate) const MOMENTS: &[(&str, &str)] =
+    &[("created_at", "created_at"), ("launched_at", "launched_at"), ("terminated_at", "deleted_at")];
+
+/// A server as regular expressions see it: its texts, then its moments, in the order of their tables.
+pub(crate) struct Texts {
+    pub(crate) id: String,
+    pub(crate) texts: Vec<Option<String>>,
+}
+
+impl db::FromRow for Texts {
+    fn from_row(row: &db::Row<'_>) -> Result<Self> {
+        let texts = (0..TEXTS.len()).map(|place| row.get(&format!("t{place}")));
+        let moments = MOMENTS.iter().map(|(_, column)| {
+            let moment: Option<Timestamp> = row.get(column)?;
+            Ok(moment.map(|moment| moment.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+        });
+        Ok(Self { id: row.get("id")?, texts: texts.chain(moments).collect::<Result<_>>()? })
     }
 }
 
@@ -76,7 +105,14 @@ pub(crate) async fn server_texts(
     marker: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Texts>> {
-    let mut select = sql("SELECT id, name, hostname, description FROM servers WHERE TRUE");
+    let mut select = sql("SELECT id");
+    for (place, (_, text)) in TEXTS.iter().enumerate() {
+        select.push(&format!(", {text} AS t{place}"));
+    }
+    for (_, column) in MOMENTS {
+        select.push(", ").push(column);
+    }
+    select.push(" FROM servers WHERE TRUE");
     push_filter(&mut select, filter);
     select.push_keyset(&Keyset { table: "servers", sort, marker, limit: Some(limit) });
     select.all(db).await
@@ -117,15 +153,14 @@ fn push_filter(select: &mut Sql, filter: &Filter) {
         (" AND flavor_id = ", &filter.flavor_id),
         (" AND image_id = ", &filter.image_id),
         (" AND host = ", &filter.host),
-        (" AND zone = ", &filter.zone),
-        (" AND key_name = ", &filter.key_name),
-        (" AND reservation_id = ", &filter.reservation_id),
     ] {
         if let Some(text) = text {
             select.push(column).push_bind(text);
         }
     }
-    push_patterns(select, filter);
+    for (place, pattern) in &filter.patterns {
+        select.push(" AND ").push(TEXTS[*place].1).push(" LIKE ").push_bind(like(pattern)).push(" ESCAPE '\\'");
+    }
     if let Some(ids) = &filter.ids {
         select.push(" AND id IN ").push_list(ids);
     }
@@ -137,9 +172,6 @@ fn push_filter(select: &mut Sql, filter: &Filter) {
         }
     }
     push_moments(select, filter);
-    if let Some(power_state) = filter.power_state {
-        select.push(" AND power_state = ").push_bind(power_state);
-    }
     for (column, flag) in [(" AND config_drive = ", filter.config_drive), (" AND locked = ", filter.locked)] {
         if let Some(flag) = flag {
             select.push(column).push_bind(flag);
@@ -159,18 +191,6 @@ fn push_moments(select: &mut Sql, filter: &Filter) {
         if let Some(moment) = moment {
             select.push(from).push_bind(moment);
             select.push(before).push_bind(moment.saturating_add(SignedDuration::from_secs(1)).unwrap_or(moment));
-        }
-    }
-}
-
-fn push_patterns(select: &mut Sql, filter: &Filter) {
-    for (column, pattern) in [
-        (" AND name LIKE ", &filter.name),
-        (" AND hostname LIKE ", &filter.hostname),
-        (" AND description LIKE ", &filter.description),
-    ] {
-        if let Some(pattern) = pattern {
-            select.push(column).push_bind(like(pattern)).push(" ESCAPE '\\'");
         }
     }
 }

@@ -226,6 +226,58 @@ async fn the_zone_of_servers_does_not_change_and_images_come_ahead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_are_forced_to_a_host_or_a_node() {
+    let fleet = Fleet::new().await;
+    fleet.node_add("node-2", Arc::default()).await;
+    let body = json!({"aggregate": {"name": "north", "availability_zone": "north"}});
+    let made = fleet.ask(&fleet.admin, "POST /compute/v2.1/os-aggregates", body).await.expect(200);
+    let path = format!("POST /compute/v2.1/os-aggregates/{}/action", made["aggregate"]["id"]);
+    fleet.ask(&fleet.admin, &path, json!({"add_host": {"host": "node-2"}})).await.expect(200);
+    let order = async |zone: &str, fields: Value| {
+        let mut order = fleet.order();
+        order["server"]["networks"] = json!("none");
+        order["server"]["availability_zone"] = json!(zone);
+        order["server"].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        fleet.ask_in(&fleet.admin, "2.96", "POST /compute/v2.1/servers", order).await
+    };
+    // The last is the zone that the server is pinned to: none if the host is not in the one that was asked for.
+    for (zone, fields, host, pinned) in [
+        ("nova:node-1", json!({}), "node-1", json!("nova")),
+        ("nova::node-1", json!({}), "node-1", json!("nova")),
+        ("nova:node-1:node-1", json!({}), "node-1", json!("nova")),
+        (":node-2", json!({}), "node-2", Value::Null),
+        ("north:node-2", json!({}), "node-2", json!("north")),
+        ("north:node-1", json!({}), "node-1", Value::Null),
+        ("nova:node-2", json!({}), "node-2", Value::Null),
+        ("unheard::node-2", json!({}), "node-2", Value::Null),
+        ("north", json!({"host": "node-2"}), "node-2", json!("north")),
+        ("north", json!({"hypervisor_hostname": "node-2"}), "node-2", json!("north")),
+        ("north", json!({"host": "node-2", "hypervisor_hostname": "node-2"}), "node-2", json!("north")),
+    ] {
+        let made = order(zone, fields.clone()).await.expect(202);
+        fleet.settle().await;
+        let path = format!("GET /compute/v2.1/servers/{}", made["server"]["id"].as_str().unwrap());
+        let server = fleet.ask_in(&fleet.admin, "2.96", &path, Value::Null).await.expect(200)["server"].clone();
+        let found = (&server["OS-EXT-SRV-ATTR:host"], &server["pinned_availability_zone"]);
+        assert_eq!(found, (&json!(host), &pinned), "{zone} {fields}");
+        fleet.ask(&fleet.admin, &path.replace("GET", "DELETE"), Value::Null).await.expect(204);
+        fleet.settle().await;
+    }
+    for (zone, fields, says) in [
+        ("nova:node-1:node-2", json!({}), "host node-2 could not be found"),
+        ("nova::unheard", json!({}), "host unheard could not be found"),
+        ("nova:node-1", json!({"host": "node-1"}), "mutually exclusive"),
+        ("nova::node-1", json!({"hypervisor_hostname": "node-1"}), "mutually exclusive"),
+        ("nova", json!({"host": "node-1", "hypervisor_hostname": "node-2"}), "host node-2 could not be found"),
+        ("unheard", json!({"host": "node-1"}), "zone is not available"),
+    ] {
+        let refused = order(zone, fields.clone()).await.expect(400);
+        let message = refused["badRequest"]["message"].as_str().unwrap();
+        assert!(message.contains(says), "{zone} {fields}: {message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_service_is_in_no_aggregate() {
     let cloud = Cloud::new().await;
     cloud.compute.node_report(&report("one")).await.unwrap();

@@ -30,7 +30,9 @@ async fn bad_orders_say_what_is_wrong() {
         ("metadata", json!({"a/b": "c"})),
         ("min_count", json!(0)),
         ("availability_zone", json!("far")),
+        ("availability_zone", json!("nova:node-1:node-1:node-1")),
         ("hostname", json!("-a")),
+        ("hostname", json!("a")),
         ("tags", json!(["a,b"])),
         ("personality", json!([])),
         ("block_device_mapping_v2", json!([{"source_type": "volume", "boot_index": 0}])),
@@ -68,6 +70,44 @@ async fn bad_orders_say_what_is_wrong() {
     let mut order = fleet.order();
     order["server"]["block_device_mapping"] = json!([]);
     fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await.expect(202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_host_name_is_not_given_to_several_servers() {
+    let fleet = Fleet::new().await;
+    for (field, count, expected) in [("min_count", 2, 400), ("max_count", 2, 400), ("max_count", 1, 202)] {
+        let mut order = fleet.order();
+        order["server"]["hostname"] = json!("web");
+        order["server"][field] = json!(count);
+        let answer = fleet.ask(&fleet.member, "POST /compute/v2.1/servers", order).await;
+        assert_eq!(answer.status.as_u16(), expected, "{field} {count}: {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_names_since_2_94_are_stored_as_they_are() {
+    let fleet = Fleet::new().await;
+    for name in ["a", "-a_b.", &"a".repeat(255)] {
+        let mut order = fleet.order();
+        order["server"]["hostname"] = json!(name);
+        fleet.ask_in(&fleet.member, "2.93", "POST /compute/v2.1/servers", order.clone()).await.expect(400);
+        order["server"]["networks"] = json!("none");
+        let made = fleet.ask_in(&fleet.member, "2.94", "POST /compute/v2.1/servers", order).await.expect(202);
+        fleet.settle().await;
+        let path = format!("/compute/v2.1/servers/{}", made["server"]["id"].as_str().unwrap());
+        let server = fleet.server(&path).await;
+        assert_eq!((&server["status"], &server["OS-EXT-SRV-ATTR:hostname"]), (&json!("ACTIVE"), &json!(name)));
+        let change = |name: &str| json!({"server": {"hostname": name}});
+        fleet.ask_in(&fleet.member, "2.94", &format!("PUT {path}"), change("_.")).await.expect(200);
+        fleet.ask_in(&fleet.member, "2.93", &format!("PUT {path}"), change("_.")).await.expect(400);
+        fleet.ask_in(&fleet.member, "2.94", &format!("PUT {path}"), change("a b")).await.expect(400);
+    }
+    let mut order = fleet.order();
+    order["server"]["hostname"] = json!("a".repeat(64));
+    let made = fleet.ask_in(&fleet.member, "2.94", "POST /compute/v2.1/servers", order).await.expect(202);
+    fleet.settle().await;
+    let server = fleet.server(&format!("/compute/v2.1/servers/{}", made["server"]["id"].as_str().unwrap())).await;
+    assert_eq!(server["status"], "ERROR", "its network takes no label that is so long");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,6 +157,41 @@ async fn lists(fleet: Fleet) {
         ("flavor=2", 0),
         ("ip=10.0.", 10),
         ("ip=10.1.", 0),
+        ("ip=0.0.", 10),
+        ("ip6=0.0.", 10),
+        ("ip=10.1.&ip6=10.0.", 10),
+        ("ip=%25", 0),
+        ("ip=_", 0),
+        ("ip=%5E10.", 0),
+        ("ip=", 0),
+        ("ip=10.0.&name=web-.0", 1),
+        ("reservation_id=r-", 10),
+        ("reservation_id=%5Er-.{8}$", 10),
+        ("reservation_id=%25", 0),
+        ("availability_zone=ov", 10),
+        ("availability_zone=n(a|o)va", 10),
+        ("availability_zone=north", 0),
+        ("key_name=.", 0),
+        ("power_state=1", 10),
+        ("power_state=[0-3]", 10),
+        ("power_state=odd", 0),
+        ("config_drive=true", 0),
+        ("config_drive=false", 10),
+        ("config_drive=odd", 0),
+        ("config_drive=%5E$", 10),
+        ("progress=0", 10),
+        ("progress=odd", 0),
+        ("created_at=odd", 0),
+        ("created_at=%5E20[0-9]{2}-", 10),
+        ("launched_at=2000-01-01", 0),
+        ("launched_at=20", 10),
+        ("terminated_at=20", 0),
+        ("name=web-1$&name=web-", 10),
+        ("name=web-&name=web-1$", 1),
+        ("vm_state=stopped&vm_state=active", 10),
+        ("flavor=1&flavor=2", 0),
+        ("tags=blue&tags=none", 0),
+        ("limit=1&limit=3", 3),
         ("changes-since=2030-01-01T00:00:00Z", 0),
     ] {
         assert_eq!(list(query.into()).await.0.len(), count, "{query}");
@@ -134,7 +209,17 @@ async fn lists(fleet: Fleet) {
         all.dedup();
         assert_eq!(all.len(), 10, "{key}");
     }
-    fleet.get(&fleet.member, "/compute/v2.1/servers?sort_key=unheard").await.expect(400);
+    let (newest, _) = list(String::new()).await;
+    let (mut oldest, _) = list("sort_dir=asc".into()).await;
+    oldest.reverse();
+    assert_eq!(oldest, newest, "servers are sorted by when they were made");
+    assert_eq!(list("sort_key=display_name&limit=1".into()).await.0, ["web-9"], "largest first");
+    for bad in
+        ["sort_key=unheard", "sort_key=name", "sort_dir=up", "sort_dir=asc&sort_dir=asc", "created_at=(", "limit=x"]
+    {
+        let answer = fleet.get(&fleet.member, &format!("/compute/v2.1/servers?{bad}")).await;
+        assert_eq!(answer.status, 400, "{bad}");
+    }
     fleet.get(&fleet.member, "/compute/v2.1/servers?marker=unheard").await.expect(400);
     fleet.get(&fleet.member, "/compute/v2.1/servers?all_tenants=1").await.expect(403);
     let all = fleet.get(&fleet.admin, "/compute/v2.1/servers/detail?all_tenants=1").await.expect(200);
@@ -147,6 +232,57 @@ async fn lists(fleet: Fleet) {
     }
     let none = fleet.get(&fleet.stranger, "/compute/v2.1/servers/detail").await.expect(200);
     assert_eq!(none["servers"], json!([]));
+    administrators_filters(&fleet, all["servers"][0]["id"].as_str().unwrap()).await;
+}
+
+/// Of ten servers, one is changed on the way.
+async fn administrators_filters(fleet: &Fleet, id: &str) {
+    let path = format!("/compute/v2.1/servers/{id}");
+    let change = json!({"server": {
+        "accessIPv4": "192.0.2.1", "accessIPv6": "2001:db8::1", "OS-DCF:diskConfig": "AUTO"}});
+    fleet.ask(&fleet.member, &format!("PUT {path}"), change).await.expect(200);
+    fleet.ask(&fleet.member, &format!("POST {path}/action"), json!({"lock": null})).await.expect(202);
+    for (query, count) in [
+        ("access_ip_v4=192.0", 1),
+        ("access_ip_v4=%5E19[12]", 1),
+        ("access_ip_v4=%5E192%5C.0$", 0),
+        ("access_ip_v4=%25", 0),
+        ("access_ip_v6=db8::", 1),
+        ("access_ip_v6=fd00", 0),
+        ("auto_disk_config=1", 1),
+        ("auto_disk_config=0", 9),
+        ("auto_disk_config=odd", 0),
+        ("locked_by=owner", 1),
+        ("locked_by=admin|own", 1),
+        ("locked_by=admin", 0),
+        ("launch_index=9", 1),
+        ("launch_index=[0-3]", 4),
+        ("launch_index=odd", 0),
+        ("root_device_name=vda", 10),
+        ("root_device_name=/dev/[sv]da", 10),
+        ("root_device_name=sda", 0),
+        ("kernel_id=none", 0),
+        ("kernel_id=", 10),
+        ("ramdisk_id=none", 0),
+        ("ramdisk_id=%5E$", 10),
+        ("node=node", 10),
+        ("node=node-[2-9]", 0),
+        ("host=node", 0),
+        ("host=node-1", 10),
+        ("deleted=foo", 10),
+        ("deleted=", 10),
+        ("deleted=true", 0),
+        ("launch_index=9&locked_by=admin", 0),
+    ] {
+        let found = fleet.get(&fleet.admin, &format!("/compute/v2.1/servers?all_tenants=1&{query}")).await.expect(200);
+        assert_eq!(found["servers"].as_array().unwrap().len(), count, "{query}");
+        if !query.starts_with("deleted") {
+            let all = fleet.get(&fleet.member, &format!("/compute/v2.1/servers?{query}")).await.expect(200);
+            assert_eq!(all["servers"].as_array().unwrap().len(), 10, "users have no such filter: {query}");
+        }
+    }
+    fleet.get(&fleet.admin, "/compute/v2.1/servers?all_tenants=1&locked_by=(").await.expect(400);
+    fleet.get(&fleet.admin, "/compute/v2.1/servers?all_tenants=odd").await.expect(400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
