@@ -60,7 +60,8 @@ impl<'a> Wishes<'a> {
     /// How much the flavor asks of a resource class, in groups and outside.
     pub(crate) fn flavor_resources(&self, class: &str) -> Result<u32, Problem> {
         let keys = self.flavor.keys().filter(|key| key.strip_prefix("resources").is_some_and(|key| names(key, class)));
-        keys.map(|key| Ok(self.flavor_number::<u32>(key)?.unwrap_or(0))).sum()
+        keys.map(|key| self.flavor_number::<u32>(key))
+            .try_fold(0_u32, |sum, one| Ok(sum.saturating_add(one?.unwrap_or(0))))
     }
 
     /// A number of the image.

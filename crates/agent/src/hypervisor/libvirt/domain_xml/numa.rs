@@ -10,7 +10,13 @@ use crate::wishes::{Wishes, refused, word};
 /// The most NUMA nodes that a guest may have.
 const CELLS: u32 = 128;
 
+/// The most processors: more than QEMU gives to any machine, and few enough to be looked at one by one.
+const PROCESSORS: u32 = 16_384;
+
 pub(super) fn guest(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Guest, Problem> {
+    if server.vcpus > PROCESSORS {
+        return Err(refused(format!("a server may have up to {PROCESSORS} processors, not {}", server.vcpus)));
+    }
     let dedicated = dedicated(server, wishes)?;
     let threads = threads(wishes)?;
     let emulator = match wishes.flavor("hw:emulator_threads_policy") {
@@ -75,7 +81,7 @@ fn dedicated(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<BTreeSet<u32>, 
 /// How many of the node's processors the flavor asks placement for, to have them for itself: as many as it has, or none.
 fn resources(server: &ServerSpec, wishes: &Wishes<'_>, policy: Option<&str>) -> Result<u32, Problem> {
     let (vcpus, pcpus) = (wishes.flavor_resources("VCPU")?, wishes.flavor_resources("PCPU")?);
-    if policy.is_some() && vcpus + pcpus > 0 {
+    if policy.is_some() && (vcpus > 0 || pcpus > 0) {
         return Err(refused(
             "resources:VCPU and resources:PCPU do not go together with a hw:cpu_policy: use one of them",
         ));
@@ -261,6 +267,8 @@ mod tests {
 
     #[test]
     fn contradictions_are_refused() {
+        let server = ServerSpec { vcpus: u32::MAX, ..server_with(&[], &[]) };
+        assert!(guest(&server, &Wishes::new(&server)).is_err());
         for (flavor, image) in [
             (vec![("hw:cpu_policy", "shared")], vec![("hw_cpu_policy", "dedicated")]),
             (vec![("hw:cpu_policy", "mixed")], vec![]),
@@ -269,6 +277,7 @@ mod tests {
             (vec![("hw:cpu_thread_policy", "prefer")], vec![]),
             (vec![("hw:cpu_policy", "shared"), ("resources:VCPU", "4")], vec![]),
             (vec![("resources:PCPU", "2")], vec![]),
+            (vec![("resources:PCPU", "4294967295"), ("resources1:PCPU", "4294967295")], vec![]),
             (vec![("resources:PCPU", "4"), ("resources1:VCPU", "1")], vec![]),
             (vec![("resources:PCPU", "4"), ("hw:emulator_threads_policy", "isolate")], vec![]),
             (vec![("hw:emulator_threads_policy", "isolate")], vec![]),
