@@ -139,12 +139,26 @@ fn settled(ovn: &Ovn) {
     run("ovn-nbctl", &["--timeout=30", &format!("--db={}", ovn.north_remote), "--wait=hv", "sync"]);
 }
 
-fn may_make_namespaces() -> bool {
-    let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    if !root {
+/// OVN and one node that it knows. The directory is the node's.
+struct Ground {
+    node: Node,
+    ovn: Ovn,
+    south: ovsdb::Monitor,
+    directory: tempfile::TempDir,
+}
+
+/// `None` where network namespaces cannot be made.
+async fn ground() -> Option<Ground> {
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
         eprintln!("left out: network namespaces need root");
+        return None;
     }
-    root
+    let ovn = Ovn::start();
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), &ovn);
+    let mut south = ovn.backend.south().await.unwrap();
+    wait(&mut south, |tables| tables.len("Chassis") == 1).await;
+    Some(Ground { node, ovn, south, directory })
 }
 
 /// What `udhcpc` calls with what it was given.
@@ -158,14 +172,7 @@ while [ $# -gt 1 ]; do ip route add "$1" via "$2"; shift 2; done
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packets_go_where_they_may() {
-    if !may_make_namespaces() {
-        return;
-    }
-    let ovn = Ovn::start();
-    let directory = tempfile::tempdir().unwrap();
-    let node = Node::start(directory.path(), &ovn);
-    let mut south = ovn.backend.south().await.unwrap();
-    wait(&mut south, |tables| tables.len("Chassis") == 1).await;
+    let Some(Ground { ovn, node, mut south, directory }) = ground().await else { return };
     let mut cloud = Cloud::new();
     ovn.make(&cloud).await;
     let [one, two] = [("1", PORT), ("2", PORT2)]
@@ -222,14 +229,7 @@ async fn packets_go_where_they_may() {
 /// Who connects right after the answer must not reach the server that the address led to before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_floating_address_that_moves_leads_to_its_new_server_once_that_is_answered() {
-    if !may_make_namespaces() {
-        return;
-    }
-    let ovn = Ovn::start();
-    let directory = tempfile::tempdir().unwrap();
-    let node = Node::start(directory.path(), &ovn);
-    let mut south = ovn.backend.south().await.unwrap();
-    wait(&mut south, |tables| tables.len("Chassis") == 1).await;
+    let Some(Ground { ovn, node, mut south, directory: _directory }) = ground().await else { return };
 
     let service = Service::new(&ovn).await;
     let public = service.public_network().await;
