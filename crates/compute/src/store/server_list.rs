@@ -105,14 +105,10 @@ pub(crate) async fn server_texts(
     marker: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Texts>> {
-    let mut select = sql("SELECT id");
-    for (place, (_, text)) in TEXTS.iter().enumerate() {
-        select.push(&format!(", {text} AS t{place}"));
-    }
-    for (_, column) in MOMENTS {
-        select.push(", ").push(column);
-    }
-    select.push(" FROM servers WHERE TRUE");
+    let texts = TEXTS.iter().enumerate().map(|(place, (_, text))| format!("{text} AS t{place}"));
+    let columns: Vec<String> = texts.chain(MOMENTS.iter().map(|(_, column)| (*column).to_owned())).collect();
+    let mut select = sql("SELECT id, ");
+    select.push(&columns.join(", ")).push(" FROM servers WHERE TRUE");
     push_filter(&mut select, filter);
     select.push_keyset(&Keyset { table: "servers", sort, marker, limit: Some(limit) });
     select.all(db).await
