@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::Server;
 use super::list_filters::{check, usable};
+use crate::api::common;
 use crate::store::server_list::{
     Filter, MOMENTS, TEXTS, Texts, is_plain, marker_exists, server_ids, server_list, server_texts,
 };
@@ -200,7 +201,7 @@ fn expressions(query: &Query, filter: &mut Filter) -> Result<Vec<Expression>> {
     let mut expressions = Vec::new();
     let others = OTHER_NAMES.iter().map(|(other, name)| (*other, *name));
     for (asked, name) in TEXTS.iter().map(|(name, _)| (*name, *name)).chain(others) {
-        let pattern = last(query, asked).filter(|text| asked != "config_drive" || truth(text).is_none());
+        let pattern = last(query, asked).filter(|text| asked != "config_drive" || common::flag(text).is_none());
         let Some(pattern) = pattern else { continue };
         let Some(place) = TEXTS.iter().position(|(text, _)| *text == name) else { continue };
         if is_plain(pattern) {
@@ -235,7 +236,7 @@ fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> 
         deleted: Some(false),
         flavor_id: text(&["flavor"]),
         image_id: text(&["image", "image_ref"]),
-        config_drive: last(query, "config_drive").and_then(truth),
+        config_drive: last(query, "config_drive").and_then(common::flag),
         host: text(&["host", "hypervisor_hostname"]),
         user_id: text(&["user_id"]),
         vm_states: text(&["vm_state"]).into_iter().collect(),
@@ -263,7 +264,7 @@ fn filter(caller: &Caller, version: Microversion, query: &Query, form: Form) -> 
         filter.deleted = None;
     }
     if let Some(text) = last(query, "deleted") {
-        filter.deleted = Some(truth(text).unwrap_or(false));
+        filter.deleted = Some(common::flag(text).unwrap_or(false));
     }
     let admin = caller.may("context_is_admin", &Target::new());
     statuses(query, version, admin, filter)
@@ -319,17 +320,8 @@ fn limit(query: &Query) -> Result<i64> {
     limit.map(|limit: i64| limit.min(PAGE)).ok_or_else(|| Error::bad_request("limit must be a number, zero or more."))
 }
 
-/// Whether a flag is set; `None` if it is no flag.
-fn truth(text: &str) -> Option<bool> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
-        "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
-        _ => None,
-    }
-}
-
 fn flag(name: &str, text: &str) -> Result<bool> {
-    truth(text).ok_or_else(|| Error::bad_request(format!("{name} must be true or false, not \"{text}\".")))
+    common::flag(text).ok_or_else(|| Error::bad_request(format!("{name} must be true or false, not \"{text}\".")))
 }
 
 fn words(query: &Query, name: &str) -> Vec<String> {

@@ -26,8 +26,7 @@ pub(super) fn guest(server: &ServerSpec, wishes: &Wishes<'_>) -> Result<Guest, P
         Some(_) => Some(Emulator::Share),
         None => None,
     };
-    let wants_cores = threads.is_some() || says_threads(wishes);
-    if dedicated.is_empty() && (wants_cores || emulator == Some(Emulator::Isolate)) {
+    if dedicated.is_empty() && (says_threads(wishes) || emulator == Some(Emulator::Isolate)) {
         return Err(refused(
             "hw:cpu_thread_policy and hw:emulator_threads_policy=isolate are for servers with hw:cpu_policy=dedicated or \
              mixed",
