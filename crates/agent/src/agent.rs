@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use runtime::Runtime;
 use tokio::sync::{Notify, broadcast};
 
 use crate::disks::Disks;
-use crate::hypervisor::Hypervisor;
+use crate::hypervisor::{Hypervisor, libvirt};
 use crate::locks::{Locks, Place};
 use crate::ports::Ports;
 
@@ -73,6 +74,9 @@ struct Inner {
     control: bus::rpc::Client,
     servers: Locks,
     report_now: Notify,
+    /// The servers with a place of their own, as control was told last. Held while it is told, so that what is told last is
+    /// what was seen last.
+    placed: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Agent {
@@ -92,6 +96,7 @@ impl Agent {
             control,
             servers: Locks::default(),
             report_now: Notify::new(),
+            placed: tokio::sync::Mutex::default(),
         }));
         let changes = agent.0.drivers.hypervisor.changes();
         runtime.tasks.spawn_until_stop("server changes", agent.clone().changes_report(changes));
@@ -160,15 +165,24 @@ impl Agent {
             Call::ImageFetch { image, url, token } => disks.image_fetch(&image, &url, &token).await?,
             Call::DisksCreate { server } => disks.disks_create(&server).await?,
             Call::PortsPlug { server } => ports.ports_plug(&server).await?,
-            Call::ServerStart { server } => hypervisor.server_start(&server).await?,
+            Call::ServerStart { server } => {
+                hypervisor.server_start(&server).await?;
+                self.place_report(&server.id, Some(&server)).await;
+            }
             Call::ServerStop { server_id, grace_seconds } => {
                 hypervisor.server_stop(&server_id, Duration::from_secs(grace_seconds.into())).await?;
             }
-            Call::ServerReboot { server, kind } => hypervisor.server_reboot(&server, kind).await?,
+            Call::ServerReboot { server, kind } => {
+                hypervisor.server_reboot(&server, kind).await?;
+                self.place_report(&server.id, Some(&server)).await;
+            }
             Call::ServerPause { server_id } => hypervisor.server_pause(&server_id).await?,
             Call::ServerUnpause { server_id } => hypervisor.server_unpause(&server_id).await?,
             Call::ServerSuspend { server_id } => hypervisor.server_suspend(&server_id).await?,
-            Call::ServerResume { server } => hypervisor.server_resume(&server).await?,
+            Call::ServerResume { server } => {
+                hypervisor.server_resume(&server).await?;
+                self.place_report(&server.id, Some(&server)).await;
+            }
             Call::ServerCrashDump { server_id } => hypervisor.server_crash_dump(&server_id).await?,
             Call::ServerDiagnostics { server_id } => {
                 return Ok(Answer::Diagnostics(Box::new(hypervisor.server_diagnostics(&server_id).await?)));
@@ -197,7 +211,10 @@ impl Agent {
                 disks.disk_upload(&server_id, &url, &token).await?;
             }
             Call::RescueEnd { server_id } => disks.rescue_end(&server_id).await?,
-            Call::ServerDelete { server_id, taps } => self.server_delete(&server_id, &taps).await?,
+            Call::ServerDelete { server_id, taps } => {
+                self.server_delete(&server_id, &taps).await?;
+                self.place_report(&server_id, None).await;
+            }
             Call::ConsoleOutput { server_id, lines } => {
                 return Ok(Answer::ConsoleOutput(hypervisor.console_output(&server_id, lines).await?));
             }
@@ -213,6 +230,22 @@ impl Agent {
         self.0.drivers.hypervisor.server_delete(id).await?;
         self.0.drivers.ports.ports_unplug(id, taps).await?;
         self.0.drivers.disks.disks_delete(id).await
+    }
+
+    /// Tells control at once where a server went that has a place of its own, or that its place is free: others look for
+    /// one.
+    async fn place_report(&self, id: &str, server: Option<&ServerSpec>) {
+        let has_place =
+            server.and_then(|server| libvirt::guest(server).ok()).is_some_and(|guest| !guest.cells.is_empty());
+        if !has_place && !self.0.placed.lock().await.contains(id) {
+            return;
+        }
+        if let Err(error) = self.node_report().await {
+            tracing::info!(
+                error = format!("{error:#}"),
+                "a server's place could not be reported; the next report has it"
+            );
+        }
     }
 
     async fn images_expire_always(self) {
@@ -243,9 +276,11 @@ impl Agent {
 
     /// Tells control how the node is, and deletes what control says should not be there.
     async fn node_report(&self) -> anyhow::Result<()> {
-        let Inner { options, drivers, control, .. } = &*self.0;
+        let Inner { options, drivers, control, placed, .. } = &*self.0;
+        let mut placed = placed.lock().await;
         let servers = drivers.hypervisor.server_list().await?;
         let info = drivers.hypervisor.info().await?;
+        *placed = info.numa.taken.keys().cloned().collect();
         let report = Report::Node(Box::new(NodeReport {
             host: options.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -254,6 +289,7 @@ impl Agent {
             hypervisor_version: info.hypervisor_version,
             cpu_info: info.cpu_info,
             resources: info.resources,
+            numa: info.numa,
             allocation_ratios: options.allocation_ratios,
             traits: info.traits,
             servers: servers.clone(),

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::Compute;
 use crate::nodes::Node;
-use crate::scheduler::Numa;
 use crate::store::fleet as store;
 
 /// How old what is known of the nodes' last reports may be. A node counts as up for much longer.
@@ -28,7 +27,7 @@ pub(crate) struct Known {
     pub(crate) cpu_info: Arc<Value>,
     pub(crate) metrics: Arc<BTreeMap<&'static str, f64>>,
     pub(crate) traits: Arc<BTreeSet<String>>,
-    pub(crate) numa: Option<Numa>,
+    pub(crate) numa: Arc<protocol::numa::Host>,
 }
 
 /// The nodes as of a revision. Who holds it keeps what it was; the maps share what did not change with those that follow, so
@@ -112,7 +111,6 @@ impl Compute {
 
 fn known_of(node: Node) -> Known {
     let info: Value = serde_json::from_str(&node.cpu_info).unwrap_or(Value::Null);
-    let cells = info["topology"]["cells"].as_i64().filter(|cells| *cells > 0);
     Known {
         host: node.host.as_str().into(),
         address: node.address.as_str().into(),
@@ -121,7 +119,7 @@ fn known_of(node: Node) -> Known {
         cpu_info: Arc::new(info),
         metrics: Arc::new(metrics(&node)),
         traits: Arc::new(node.traits.0.iter().cloned().collect()),
-        numa: cells.map(|cells| Numa { cells, cpus: node.vcpus / cells, memory_mb: node.memory_mb / cells }),
+        numa: Arc::new(node.numa.0.clone()),
         node,
     }
 }

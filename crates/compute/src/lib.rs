@@ -68,6 +68,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 8, sql: include_str!("../migrations/0008_state_since.sql") },
     Migration { service: "compute", version: 9, sql: include_str!("../migrations/0009_local_disks.sql") },
     Migration { service: "compute", version: 10, sql: include_str!("../migrations/0010_allocation_ratios.sql") },
+    Migration { service: "compute", version: 11, sql: include_str!("../migrations/0011_numa.sql") },
 ];
 
 /// The newest microversion served.
@@ -112,6 +113,8 @@ pub struct Deps {
     pub bus: Arc<dyn bus::Bus>,
     /// Refuses a server that no node can have, by its flavor and its image alone, as a node would.
     pub spec_check: fn(&protocol::ServerSpec) -> Result<(), protocol::Problem>,
+    /// What a server asks of a node's processors and memory, by its flavor and its image alone.
+    pub guest_of: fn(&protocol::ServerSpec) -> Result<protocol::numa::Guest, protocol::Problem>,
 }
 
 /// How the service is set up.

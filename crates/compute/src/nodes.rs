@@ -57,6 +57,8 @@ db::row! {
         pub booted_at: Timestamp,
         /// How many servers failed to come up there since one did.
         pub failed_builds: i64,
+        /// Its processors and memory by NUMA node.
+        pub(crate) numa: Json<protocol::numa::Host>,
         /// How far it says itself to be overcommitted.
         pub allocation_ratios: Json<AllocationRatios>,
         /// What placement was last told about it.
@@ -233,6 +235,7 @@ impl Compute {
             servers_running: i64::try_from(running).unwrap_or(i64::MAX),
             booted_at: now.checked_sub(uptime).unwrap_or(now),
             failed_builds: known.map_or(0, |known| known.failed_builds),
+            numa: Json(report.numa.clone()),
             allocation_ratios: Json(report.allocation_ratios),
             told: known.map(|known| known.told.clone()).unwrap_or_default(),
             service_id: known.map_or_else(new_id, |known| known.service_id.clone()),

@@ -13,6 +13,7 @@ use crate::aggregates::Aggregates;
 use crate::demand::{has_groups, total_of, wanted};
 use crate::fleet::{Fleet, Known};
 use crate::scheduler::{self, Another, Capacity, Node, Refusal, Request};
+use crate::server::fit::spec_of;
 use crate::server::{Flavor, Server};
 use crate::store::{fleet as store, servers};
 use crate::{Compute, nodes};
@@ -264,7 +265,7 @@ impl Compute {
             vcpus: capacity("VCPU").unwrap_or_default(),
             memory_mb: capacity("MEMORY_MB").unwrap_or_default(),
             disk_gb: capacity("DISK_GB").unwrap_or_default(),
-            numa: known.numa,
+            numa: Arc::clone(&known.numa),
             aggregates: aggregates.of(host).cloned().collect(),
             servers: counts.servers.get(host).copied().unwrap_or(0),
             io_ops: counts.io_ops.get(host).copied().unwrap_or(0),
@@ -289,7 +290,12 @@ impl Compute {
         }
         let of = |ids: &[String]| ids.iter().filter_map(|id| hosts.get(id).cloned()).collect::<BTreeSet<String>>();
         let amount = |class: &str| wanted.resources.get(class).copied().unwrap_or(0);
+        let spec = spec_of(&server.image.0, &server.flavor.0);
+        // What no node understands is refused before a server is promised; if not, the node says why.
+        let guest = (self.0.deps.guest_of)(&spec).unwrap_or_default();
         Ok(Request {
+            server_id: server.id.clone(),
+            guest,
             zone: server.asked_zone.clone(),
             host: server.asked_host.clone(),
             excluded: excluded.to_vec(),
@@ -298,7 +304,6 @@ impl Compute {
             image_properties: server.image.0.properties.clone(),
             extra_specs: server.flavor.0.extra_specs.clone(),
             vcpus: amount("VCPU"),
-            cpus: amount("VCPU") + amount("PCPU"),
             memory_mb: amount("MEMORY_MB"),
             disk_gb: amount("DISK_GB"),
             has_groups: search.groups.len() > 1,

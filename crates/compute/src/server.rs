@@ -3,7 +3,7 @@
 pub(crate) mod actions;
 pub(crate) mod create;
 mod delete;
-mod fit;
+pub(crate) mod fit;
 pub(crate) mod history;
 pub(crate) mod interfaces;
 pub(crate) mod list;

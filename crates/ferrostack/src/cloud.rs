@@ -250,6 +250,7 @@ impl Services {
             rpc: ground.rpc.clone(),
             bus: Arc::clone(&ground.bus),
             spec_check: agent::hypervisor::libvirt::check,
+            guest_of: agent::hypervisor::libvirt::guest,
         };
         let options = compute::Options {
             host: settings.host.clone(),

@@ -2,8 +2,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Processors by number, written as `0-3,6` and read also as `0-7,^2`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CpuSet(pub BTreeSet<u32>);
 
 impl FromStr for CpuSet {
@@ -27,6 +30,20 @@ impl FromStr for CpuSet {
             set.extend(from..=to);
         }
         Ok(Self(with.difference(&without).copied().collect()))
+    }
+}
+
+impl TryFrom<String> for CpuSet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<CpuSet> for String {
+    fn from(set: CpuSet) -> Self {
+        set.to_string()
     }
 }
 

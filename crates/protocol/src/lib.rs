@@ -8,6 +8,7 @@ mod call;
 mod cpu_set;
 mod diagnostics;
 mod metadata;
+pub mod numa;
 mod ratio;
 mod report;
 mod server;

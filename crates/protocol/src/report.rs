@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::AllocationRatios;
+use crate::{AllocationRatios, numa};
 
 /// What an agent tells control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct NodeReport {
     /// How far that may be overcommitted, where the node's own configuration says so.
     #[serde(default)]
     pub allocation_ratios: AllocationRatios,
+    /// Its processors and memory by NUMA node, and what servers have of them.
+    #[serde(default)]
+    pub numa: numa::Host,
     /// Traits of the node in placement (`COMPUTE_...`, `HW_CPU_X86_...`).
     pub traits: Vec<String>,
     /// The domains that it has.

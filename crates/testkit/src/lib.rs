@@ -40,7 +40,14 @@ impl TestCloud {
     pub async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
-        Self::start_in(dir, database, |_| Arc::new(InProcess::default())).await
+        Self::start_in(dir, database, |_| Arc::new(InProcess::default()), fake::Options::default()).await
+    }
+
+    /// A cloud on SQLite with a node like that.
+    pub async fn start_on_node(node: fake::Options) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
+        Self::start_in(dir, database, |_| Arc::new(InProcess::default()), node).await
     }
 
     /// A cloud on SQLite with what an operator has set: the text of its `ferrostack.toml`.
@@ -48,36 +55,35 @@ impl TestCloud {
         let dir = tempfile::tempdir().expect("a temporary directory");
         std::fs::write(dir.path().join("ferrostack.toml"), config).expect("the configuration is written");
         let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
-        Self::start_in(dir, database, |_| Arc::new(InProcess::default())).await
+        Self::start_in(dir, database, |_| Arc::new(InProcess::default()), fake::Options::default()).await
     }
 
     /// A cloud on SQLite whose parts talk over the bus that is made of its runtime.
     pub async fn start_on_bus(bus: impl FnOnce(&Runtime) -> Arc<dyn Bus>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let database = db::Options::Sqlite(dir.path().join("ferrostack.db"));
-        Self::start_in(dir, database, bus).await
+        Self::start_in(dir, database, bus, fake::Options::default()).await
     }
 
     /// A cloud on PostgreSQL.
     pub async fn start_on_postgres() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = db::testing::postgres_database().await;
-        Self::start_in(dir, db::Options::Postgres(address), |_| Arc::new(InProcess::default())).await
+        let bus = |_: &Runtime| Arc::new(InProcess::default()) as Arc<dyn Bus>;
+        Self::start_in(dir, db::Options::Postgres(address), bus, fake::Options::default()).await
     }
 
     async fn start_in(
         dir: tempfile::TempDir,
         database: db::Options,
         bus: impl FnOnce(&Runtime) -> Arc<dyn Bus>,
+        node: fake::Options,
     ) -> Self {
         let runtime = Runtime::default();
         let state = State::open(Some(dir.path())).expect("a state directory");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let node = fake::Node::new(fake::Options {
-            console_dir: Some(dir.path().join("consoles")),
-            ..fake::Options::default()
-        });
+        let node = fake::Node::new(fake::Options { console_dir: Some(dir.path().join("consoles")), ..node });
         let mut config = Config::load(&state).expect("a configuration");
         config.identity.password_hash_rounds = 4;
         let settings = Settings {

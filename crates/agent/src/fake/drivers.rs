@@ -4,6 +4,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::Full;
+use protocol::numa::Taken;
 use protocol::{
     ConsoleKind, CpuDiagnostics, Diagnostics, DiskDiagnostics, ImageSource, NicDiagnostics, PowerState, Problem,
     RebootKind, ServerPort, ServerReport, ServerSpec,
@@ -13,7 +14,7 @@ use tokio::sync::broadcast;
 use super::Node;
 use super::state::Server;
 use crate::disks::{Disks, upload};
-use crate::hypervisor::{Hypervisor, NodeInfo, lines_last};
+use crate::hypervisor::{Hypervisor, NodeInfo, libvirt, lines_last, unfit};
 use crate::ports::Ports;
 
 /// Traits of every fake node.
@@ -36,6 +37,7 @@ impl Hypervisor for Node {
                 cpu_info: r#"{"arch": "x86_64", "model": "fake", "vendor": "fake", "topology": {}, "features": []}"#
                     .to_owned(),
                 resources: options.resources,
+                numa: self.numa(&self.state()),
                 traits: TRAITS.iter().map(|name| (*name).to_owned()).chain(options.traits.iter().cloned()).collect(),
                 uptime_seconds: 1,
             })
@@ -69,8 +71,7 @@ impl Hypervisor for Node {
                 return Err(Problem::Temporary("the root disk is not there".to_owned()));
             }
             drop(state);
-            self.boot(server, false);
-            Ok(())
+            self.boot(server, false)
         };
         self.0.control.call("server_start", &server.id, work).await
     }
@@ -84,8 +85,7 @@ impl Hypervisor for Node {
             if !self.state().servers.contains_key(&server.id) {
                 return Err(Problem::NotFound);
             }
-            self.boot(server, true);
-            Ok(())
+            self.boot(server, true)
         };
         self.0.control.call("server_reboot", &server.id, work).await
     }
@@ -133,7 +133,7 @@ impl Hypervisor for Node {
                     }
                 });
             } else {
-                self.boot(server, false);
+                self.boot(server, false)?;
             }
             Ok(())
         };
@@ -238,11 +238,13 @@ impl Hypervisor for Node {
 
 impl Node {
     /// Has the server running; restarts it if it runs and `again`.
-    fn boot(&self, server: &ServerSpec, again: bool) {
+    fn boot(&self, server: &ServerSpec, again: bool) -> Result<(), Problem> {
         if !again && self.state().servers.get(&server.id).is_some_and(|known| known.power == PowerState::Running) {
-            return;
+            return Ok(());
         }
+        let guest = libvirt::guest(server)?;
         self.server_change(&server.id, |state| {
+            let taken = self.numa(state).place(&guest, &server.id).map_err(unfit)?.taken(&guest);
             let known = state.servers.entry(server.id.clone()).or_insert_with(|| Server {
                 hostname: server.hostname.clone(),
                 power: PowerState::Shutdown,
@@ -253,11 +255,14 @@ impl Node {
                 crash_dumps: 0,
                 vcpus: 0,
                 memory_mb: 0,
+                taken: Taken::default(),
             });
+            known.taken = taken;
             (known.vcpus, known.memory_mb) = (server.vcpus, server.memory_mb);
             known.nics = server.ports.iter().map(|port| (port.tap_name(), port.mac_address.clone())).collect();
             known.boot();
-        });
+            Ok(())
+        })
     }
 }
 

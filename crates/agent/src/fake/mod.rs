@@ -6,6 +6,7 @@
 mod consoles;
 mod control;
 mod drivers;
+mod numa;
 mod state;
 
 pub use control::{CallRecord, Hold};
@@ -26,6 +27,8 @@ use state::State;
 pub struct Options {
     /// What there is for servers.
     pub resources: Resources,
+    /// How many NUMA nodes share that; those of `dedicated_cpus` are the last processors of each.
+    pub numa_nodes: u32,
     /// The node's traits beside those of every fake node.
     pub traits: Vec<String>,
     /// How long every call takes.
@@ -46,7 +49,14 @@ impl Default for Options {
             disk_gb: 4_096,
             disk_free_gb: 4_096,
         };
-        Self { resources, traits: Vec::new(), delay: Duration::ZERO, state_file: None, console_dir: None }
+        Self {
+            resources,
+            numa_nodes: 1,
+            traits: Vec::new(),
+            delay: Duration::ZERO,
+            state_file: None,
+            console_dir: None,
+        }
     }
 }
 
@@ -57,6 +67,7 @@ pub struct Node(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     options: Options,
+    numa: protocol::numa::Host,
     state: Mutex<State>,
     control: Control,
     changes: broadcast::Sender<String>,
@@ -79,6 +90,7 @@ impl Node {
             control,
             changes: broadcast::channel(1024).0,
             consoles: consoles::Consoles::default(),
+            numa: numa::host(&options.resources, options.numa_nodes),
             options,
         }))
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use protocol::PowerState;
+use protocol::numa::Taken;
 use serde::{Deserialize, Serialize};
 
 /// What is on a fake node.
@@ -36,6 +37,9 @@ pub(super) struct Server {
     pub(super) vcpus: u32,
     #[serde(default)]
     pub(super) memory_mb: u64,
+    /// What it has of the node's processors and memory for itself.
+    #[serde(default)]
+    pub(super) taken: Taken,
 }
 
 impl Server {

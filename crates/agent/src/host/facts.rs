@@ -6,8 +6,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use protocol::{CpuSet, Resources};
-use serde_json::json;
+use protocol::Resources;
+use protocol::numa::Host;
+use serde_json::{Value, json};
 
 /// The machine under a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,16 +43,16 @@ const CPU_TRAITS: [(&str, &str); 16] = [
     ("mmx", "HW_CPU_X86_MMX"),
 ];
 
-/// Reads them now. `dedicated` processors are not among those that servers share.
-pub fn read(dir: &Path, dedicated: &CpuSet) -> Result<Facts> {
+/// Reads them now. Processors set aside are not among those that servers share.
+pub fn read(dir: &Path, numa: &Host) -> Result<Facts> {
     let cpuinfo = file_text("/proc/cpuinfo")?;
     let memory = memory(&file_text("/proc/meminfo")?).context("/proc/meminfo is not understood")?;
     let disk = nix::sys::statvfs::statvfs(dir).with_context(|| format!("cannot measure {}", dir.display()))?;
     let gib = |blocks: u64| blocks.saturating_mul(disk.fragment_size()) >> 30;
     let vcpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let (cpu_info, cpu_traits) = processor(&cpuinfo, vcpus);
+    let (cpu_info, cpu_traits) = processor(&cpuinfo, numa);
     let all = u32::try_from(vcpus).unwrap_or(u32::MAX);
-    let dedicated_cpus = u32::try_from(dedicated.0.len()).unwrap_or(u32::MAX);
+    let dedicated_cpus = u32::try_from(numa.dedicated.0.len()).unwrap_or(u32::MAX);
     let uptime = file_text("/proc/uptime")?;
     Ok(Facts {
         resources: Resources {
@@ -96,7 +97,7 @@ fn memory(meminfo: &str) -> Option<(u64, u64)> {
 }
 
 /// The processor as compute's API shows it, and its traits.
-fn processor(cpuinfo: &str, vcpus: usize) -> (String, Vec<String>) {
+fn processor(cpuinfo: &str, numa: &Host) -> (String, Vec<String>) {
     let field = |name: &str| {
         let line = cpuinfo.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name));
         line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim()).unwrap_or_default()
@@ -106,28 +107,50 @@ fn processor(cpuinfo: &str, vcpus: usize) -> (String, Vec<String>) {
         "arch": std::env::consts::ARCH,
         "model": field("model name"),
         "vendor": field("vendor_id"),
-        "topology": {"cells": 1, "sockets": 1, "cores": vcpus, "threads": 1},
+        "topology": topology(cpuinfo, numa),
         "features": flags,
     });
     let traits = CPU_TRAITS.iter().filter(|(flag, _)| flags.contains(flag)).map(|(_, name)| (*name).to_owned());
     (info.to_string(), traits.collect())
 }
 
+/// How many NUMA nodes there are, sockets in each, cores in a socket, and threads in a core.
+fn topology(cpuinfo: &str, numa: &Host) -> Value {
+    let cells = numa.cells.len().max(1);
+    let ids = cpuinfo.lines().filter(|line| line.starts_with("physical id"));
+    let sockets = ids.collect::<BTreeSet<&str>>().len().max(1);
+    let cores: Vec<usize> = numa.cells.iter().flat_map(|cell| &cell.cores).map(|core| core.0.len()).collect();
+    json!({
+        "cells": cells,
+        "sockets": (sockets / cells).max(1),
+        "cores": (cores.len() / sockets).max(1),
+        "threads": cores.iter().max().copied().unwrap_or(1),
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use protocol::CpuSet;
+    use protocol::numa::HostCell;
+
     use super::*;
 
     #[test]
     fn facts_are_read_from_what_linux_says() {
         assert_eq!(memory("MemTotal:  2048000 kB\nMemFree: 1 kB\nMemAvailable: 1024000 kB\n"), Some((2000, 1000)));
-        let (info, traits) = processor("vendor_id\t: V\nmodel name\t: M x\nflags\t\t: sse avx2 xyz\n", 2);
+        let cores = ["0,2", "1,3"].map(|core| core.parse().unwrap()).into();
+        let numa = Host { cells: vec![HostCell { cores, ..HostCell::default() }], ..Host::default() };
+        let said = "vendor_id\t: V\nphysical id\t: 0\nmodel name\t: M x\nphysical id\t: 1\nflags\t\t: sse avx2 xyz\n";
+        let (info, traits) = processor(said, &numa);
         assert!(info.contains(r#""model":"M x""#) && info.contains("xyz"), "{info}");
+        let info: Value = serde_json::from_str(&info).unwrap();
+        assert_eq!(info["topology"], json!({"cells": 1, "sockets": 2, "cores": 1, "threads": 2}));
         assert_eq!(traits, ["HW_CPU_X86_SSE", "HW_CPU_X86_AVX2"]);
     }
 
     #[test]
     fn this_machine_has_something() {
-        let (none, first) = (CpuSet::default(), CpuSet::from_iter([0]));
+        let (none, first) = (Host::default(), Host { dedicated: CpuSet::from_iter([0]), ..Host::default() });
         let facts = read(Path::new("/"), &none).unwrap();
         let set_aside = read(Path::new("/"), &first).unwrap().resources;
         assert_eq!((set_aside.vcpus + 1, set_aside.dedicated_cpus), (facts.resources.vcpus, 1));

@@ -5,6 +5,7 @@ pub mod libvirt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use protocol::numa::{Host, Unfit};
 use protocol::{
     ConsoleKind, Diagnostics, PowerState, Problem, RebootKind, Resources, ServerPort, ServerReport, ServerSpec,
 };
@@ -21,6 +22,8 @@ pub struct NodeInfo {
     pub cpu_info: String,
     /// What there is for servers, in all.
     pub resources: Resources,
+    /// Its processors and memory by NUMA node, and what servers have of them.
+    pub numa: Host,
     /// The node's traits in placement.
     pub traits: Vec<String>,
     /// Seconds that the host is up.
@@ -96,6 +99,11 @@ pub trait Hypervisor: Send + Sync {
 
     /// The ids of servers whose state has changed, from now on, whoever changed it.
     fn changes(&self) -> broadcast::Receiver<String>;
+}
+
+/// Why the node does not take a server.
+pub(crate) fn unfit(why: Unfit) -> Problem {
+    Problem::Temporary(format!("the node cannot place the server's processors and memory: {why}"))
 }
 
 /// The last `lines` lines of a text; all without.

@@ -169,6 +169,13 @@ async fn pinned(hypervisor: &Libvirt) -> [Result<(), Problem>; 3] {
     };
     let (one, two) = (dedicated("instance-00000002"), dedicated("instance-00000003"));
     let first = hypervisor.server_define(&one).await;
+    let numa = hypervisor.info().await.unwrap().numa;
+    let pins = numa.taken.get(&one.id).map(|taken| taken.pins.clone()).unwrap_or_default();
+    assert!(!pins.is_empty() && pins.iter().all(|pin| *pin == numa.dedicated), "{numa:?}");
+    assert!(
+        numa.cells.iter().any(|cell| cell.cpus().is_superset(&numa.dedicated.0) && cell.memory_kib() > 0),
+        "{numa:?}"
+    );
     let second = hypervisor.server_define(&two).await;
     hypervisor.server_delete(&one.id).await.unwrap();
     let again = hypervisor.server_define(&two).await;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use placement::{Allocations, Summary};
+use protocol::numa;
 
 use crate::aggregates::Aggregate;
 pub use config::Config;
@@ -53,7 +54,7 @@ pub(crate) struct Node {
     pub(crate) vcpus: Capacity,
     pub(crate) memory_mb: Capacity,
     pub(crate) disk_gb: Capacity,
-    pub(crate) numa: Option<Numa>,
+    pub(crate) numa: Arc<numa::Host>,
     pub(crate) aggregates: Vec<Arc<Aggregate>>,
     /// How many servers it has. Counted only if a filter asks.
     pub(crate) servers: i64,
@@ -64,16 +65,6 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<BTreeMap<&'static str, f64>>,
     /// What the server would take there, as placement found it; empty where that was not asked.
     pub(crate) offer: Allocations,
-}
-
-/// The NUMA cells of a node, all alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Numa {
-    pub(crate) cells: i64,
-    /// Real processors of a cell.
-    pub(crate) cpus: i64,
-    /// Real memory of a cell.
-    pub(crate) memory_mb: i64,
 }
 
 impl Node {
@@ -96,6 +87,7 @@ impl Node {
 /// What a server needs of its node.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
+    pub(crate) server_id: String,
     pub(crate) zone: String,
     pub(crate) host: String,
     /// Nodes that failed before.
@@ -106,10 +98,10 @@ pub(crate) struct Request {
     pub(crate) image_properties: BTreeMap<String, String>,
     pub(crate) extra_specs: BTreeMap<String, String>,
     pub(crate) vcpus: i64,
-    /// The same and those that it is to have for itself alone.
-    pub(crate) cpus: i64,
     pub(crate) memory_mb: i64,
     pub(crate) disk_gb: i64,
+    /// What it asks of the node's processors and memory.
+    pub(crate) guest: numa::Guest,
     /// Whether it has groups of resources that are each met by one provider.
     pub(crate) has_groups: bool,
     /// All that it takes of what placement counts, by resource class, but for the groups.

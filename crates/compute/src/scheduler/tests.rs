@@ -1,3 +1,5 @@
+use protocol::CpuSet;
+
 use super::*;
 
 fn node(host: &str) -> Node {
@@ -135,6 +137,51 @@ fn aggregate(name: &str, value: &str) -> Vec<Arc<Aggregate>> {
     })]
 }
 
+/// What a server asks of so many NUMA nodes with a processor each, and as many more of the last.
+fn guest(cells: u32, cpus: u32) -> numa::Guest {
+    let cell = |id: u32| {
+        let end = if id + 1 == cells { cpus } else { id + 1 };
+        numa::GuestCell { cpus: (id..end).collect(), memory_mb: 64 }
+    };
+    numa::Guest { cells: (0..cells).map(cell).collect(), ..numa::Guest::default() }
+}
+
+/// What a server asks that wants its processors for itself, each in a NUMA node of its own.
+fn own(cpus: u32) -> numa::Guest {
+    numa::Guest { dedicated: (0..cpus).collect(), ..guest(cpus, cpus) }
+}
+
+/// So many NUMA nodes with two processors each, of which the second is set aside; a server may have one already.
+fn numa(cells: u32, taken: Option<&str>) -> Arc<numa::Host> {
+    let cell = |id: u32| numa::HostCell {
+        id,
+        pages: vec![(4, 64 << 10)],
+        cores: [2 * id, 2 * id + 1].map(|cpu| [cpu].into_iter().collect()).into(),
+    };
+    let pin = |cpu: &str| numa::Taken { pins: vec![cpu.parse().unwrap()], memory: Vec::new() };
+    Arc::new(numa::Host {
+        cells: (0..cells).map(cell).collect(),
+        dedicated: (0..cells).map(|id| 2 * id + 1).collect(),
+        taken: taken.map(|cpu| ("taker".to_owned(), pin(cpu))).into_iter().collect(),
+    })
+}
+
+#[test]
+fn choosy_servers_are_told_the_most_that_there_is() {
+    let refused = |cells, taken, guest| {
+        let node = Node { numa: numa(cells, taken), ..node("a") };
+        select(&[node], &Request { guest, ..request() }, &all_filters()).unwrap_err().message()
+    };
+    let told = refused(1, None, own(2));
+    assert!(told.ends_with("at most 1 NUMA nodes of 1 vCPUs and 64 MB in pages of 4 KiB."), "{told}");
+    let told = refused(2, Some("3"), own(2));
+    assert!(told.contains("no other request would succeed now"), "{told}");
+    let none =
+        Node { numa: Arc::new(numa::Host { dedicated: CpuSet::default(), ..(*numa(2, None)).clone() }), ..node("a") };
+    let told = select(&[none], &Request { guest: own(2), ..request() }, &all_filters()).unwrap_err().message();
+    assert!(told.ends_with("processors that are shared with others."), "{told}");
+}
+
 #[test]
 fn each_chosen_filter_removes_what_it_is_there_for() {
     let group = |policy, host: &str| Some(Group { policy, hosts: BTreeMap::from([(host.to_owned(), 1)]) });
@@ -154,19 +201,10 @@ fn each_chosen_filter_removes_what_it_is_there_for() {
         ("AggregateNumInstancesFilter", Node { servers: 2, ..within("max_instances_per_host", "2") }, request()),
         ("IoOpsFilter", Node { io_ops: 8, ..node("a") }, request()),
         ("AggregateIoOpsFilter", Node { io_ops: 1, ..within("max_io_ops_per_host", "1") }, request()),
-        (
-            "NUMATopologyFilter",
-            Node { numa: Some(Numa { cells: 1, cpus: 8, memory_mb: 4096 }), ..node("a") },
-            Request { extra_specs: map("hw:numa_nodes", "2"), ..request() },
-        ),
-        (
-            "NUMATopologyFilter",
-            Node { numa: Some(Numa { cells: 2, cpus: 8, memory_mb: 300 }), ..node("a") },
-            Request {
-                extra_specs: [map("hw:numa_nodes", "2"), map("hw:numa_mem.0", "301")].into_iter().flatten().collect(),
-                ..request()
-            },
-        ),
+        ("NUMATopologyFilter", node("a"), Request { guest: guest(1, 1), ..request() }),
+        ("NUMATopologyFilter", Node { numa: numa(1, None), ..node("a") }, Request { guest: guest(2, 2), ..request() }),
+        ("NUMATopologyFilter", Node { numa: numa(1, None), ..node("a") }, Request { guest: guest(1, 3), ..request() }),
+        ("NUMATopologyFilter", Node { numa: numa(2, Some("1")), ..node("a") }, Request { guest: own(2), ..request() }),
         ("AggregateInstanceExtraSpecsFilter", node("a"), Request { extra_specs: map("ssd", "true"), ..request() }),
         (
             "AggregateImagePropertiesIsolation",
@@ -195,6 +233,11 @@ fn what_aggregates_and_groups_allow_passes() {
         (within("ram", "64"), Request { extra_specs: map("ram", ">= 32"), ..request() }),
         (within("os_distro", "debian"), Request { image_properties: map("os_distro", "debian"), ..request() }),
         (within("filter_tenant_id", "red"), Request { project_id: "red".to_owned(), ..request() }),
+        (Node { numa: numa(2, None), ..node("a") }, Request { guest: own(2), ..request() }),
+        (
+            Node { numa: numa(2, Some("1")), ..node("a") },
+            Request { guest: own(2), server_id: "taker".to_owned(), ..request() },
+        ),
         (within("instance_type", "tiny"), Request { flavor: "tiny".to_owned(), ..request() }),
         (node("a"), Request { group: Some(group), ..request() }),
         (Node { address: "10.0.0.9".into(), ..node("a") }, Request { near: "10.0.0.0/24".parse().ok(), ..request() }),

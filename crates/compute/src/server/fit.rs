@@ -33,7 +33,7 @@ impl Compute {
                 "Image property img_config_drive is {word:?}: it must be optional or mandatory."
             )));
         }
-        (self.0.deps.spec_check)(&spec(image, flavor)).map_err(|problem| match problem {
+        (self.0.deps.spec_check)(&spec_of(image, flavor)).map_err(|problem| match problem {
             Problem::Permanent(cause) => {
                 Error::bad_request(format!("No node can have a server of this flavor with this image: {cause}."))
             }
@@ -66,7 +66,7 @@ fn size_check(image: &Image, bytes: i64, flavor: &Flavor) -> Result<()> {
 }
 
 /// A server of which nothing is known but its flavor and its image.
-fn spec(image: &Image, flavor: &Flavor) -> ServerSpec {
+pub(crate) fn spec_of(image: &Image, flavor: &Flavor) -> ServerSpec {
     let size = |number: i64| u64::try_from(number).unwrap_or(0);
     ServerSpec {
         id: String::new(),

@@ -5,7 +5,7 @@ use crate::nodes::{Node, Service};
 
 pub(crate) const NODE: &str = "SELECT compute_nodes.id, compute_nodes.host, version, address, hypervisor_type, hypervisor_version,
     cpu_info, vcpus, dedicated_cpus, memory_mb, memory_used_mb, disk_gb, disk_free_gb, traits, servers_running, booted_at, failed_builds,
-    allocation_ratios, told, s.id AS service_id, s.number, s.disabled, s.disabled_reason, s.forced_down, s.seen_at
+    numa, allocation_ratios, told, s.id AS service_id, s.number, s.disabled, s.disabled_reason, s.forced_down, s.seen_at
     FROM compute_nodes JOIN compute_services s ON s.host = compute_nodes.host AND s.name = 'nova-compute'";
 
 const SERVICE: &str =
@@ -59,8 +59,8 @@ fn push(select: &'static str, condition: &str, value: impl Into<db::Value>) -> S
 pub(crate) async fn node_upsert(tx: &mut Tx, node: &Node, now: Timestamp) -> Result<u64> {
     sql("INSERT INTO compute_nodes (id, host, version, address, hypervisor_type, hypervisor_version, cpu_info, vcpus,
             memory_mb, memory_used_mb, disk_gb, disk_free_gb, traits, servers_running, booted_at, told, created_at,
-            dedicated_cpus, allocation_ratios)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '', $16, $17, $18)
+            dedicated_cpus, allocation_ratios, numa)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, '', $16, $17, $18, $19)
          ON CONFLICT (host) DO UPDATE SET version = excluded.version, address = excluded.address,
             hypervisor_type = excluded.hypervisor_type, hypervisor_version = excluded.hypervisor_version,
             cpu_info = excluded.cpu_info, vcpus = excluded.vcpus,
@@ -68,7 +68,7 @@ pub(crate) async fn node_upsert(tx: &mut Tx, node: &Node, now: Timestamp) -> Res
             memory_used_mb = excluded.memory_used_mb, disk_gb = excluded.disk_gb,
             disk_free_gb = excluded.disk_free_gb, traits = excluded.traits,
             servers_running = excluded.servers_running, booted_at = excluded.booted_at,
-            allocation_ratios = excluded.allocation_ratios")
+            allocation_ratios = excluded.allocation_ratios, numa = excluded.numa")
     .bind(&node.id)
     .bind(&node.host)
     .bind(&node.version)
@@ -87,6 +87,7 @@ pub(crate) async fn node_upsert(tx: &mut Tx, node: &Node, now: Timestamp) -> Res
     .bind(now)
     .bind(node.dedicated_cpus)
     .bind(&node.allocation_ratios)
+    .bind(&node.numa)
     .execute(tx)
     .await
 }

@@ -157,7 +157,8 @@ async fn compute(db: &Db, runtime: &Runtime, identity: Identity, placement: Plac
     let network = network.await.unwrap();
     // Nodes are asked for it in the tests of the whole cloud.
     let spec_check = |_: &_| Ok(());
-    let deps = Deps { db, runtime, identity, placement, image, network, work, rpc, bus, spec_check };
+    let guest_of = |_: &_| Ok(protocol::numa::Guest::default());
+    let deps = Deps { db, runtime, identity, placement, image, network, work, rpc, bus, spec_check, guest_of };
     Compute::new(deps, compute::Options::default())
 }
 
@@ -210,6 +211,7 @@ pub fn report(host: &str) -> NodeReport {
             disk_gb: 100,
             disk_free_gb: 90,
         },
+        numa: protocol::numa::Host::default(),
         allocation_ratios: AllocationRatios::default(),
         traits: vec!["COMPUTE_NODE".into()],
         servers: Vec::new(),

@@ -361,7 +361,8 @@ async fn services(
     let apis = Router::new().nest("/image", image.router()).nest("/network", network.router());
     // Nodes are asked for it in the tests of the whole cloud.
     let spec_check = |_: &_| Ok(());
-    let deps = Deps { db, runtime, identity, placement, image, network, work, rpc, bus, spec_check };
+    let guest_of = |_: &_| Ok(protocol::numa::Guest::default());
+    let deps = Deps { db, runtime, identity, placement, image, network, work, rpc, bus, spec_check, guest_of };
     let options = compute::Options {
         config,
         metadata_secret: "shared".into(),

@@ -12,6 +12,7 @@ mod crash_life;
 mod fit;
 mod fixture;
 mod life;
+mod numa;
 mod queries;
 mod quota;
 mod scopes;

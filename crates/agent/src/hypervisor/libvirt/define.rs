@@ -2,15 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use protocol::numa::{Guest, Placement};
 use protocol::{Problem, ServerSpec};
 use virt::connect::Connect;
 use virt::domain::Domain;
-use virt::sys;
 
 use super::connection::problem;
-use super::placement::{Guest, Host, Placement, Taken};
 use super::xml::Element;
-use super::{Options, domain_xml};
+use super::{Options, domain_xml, topology};
+use crate::hypervisor::unfit;
 
 /// Held from the look at what other domains have to the domain that has its part of the rest.
 static PLACING: Mutex<()> = Mutex::new(());
@@ -31,23 +31,8 @@ fn place(connection: &Connect, options: &Options, server: &ServerSpec, guest: &G
     if guest.cells.is_empty() && options.dedicated_cpus.0.is_empty() {
         return Ok(Placement::default());
     }
-    let asked = |error| problem("the node's processors cannot be read", &error);
-    let host = Host::parse(&connection.capabilities().map_err(asked)?)?;
-    let taken = if guest.cells.is_empty() { Taken::default() } else { taken(connection, &server.id)? };
-    host.place(guest, &options.dedicated_cpus, &taken)
-}
-
-/// What other domains than the server's have of the node.
-fn taken(connection: &Connect, id: &str) -> Result<Taken, Problem> {
-    let mut taken = Taken::default();
-    for domain in connection.list_all_domains(0).map_err(|error| problem("the domains cannot be listed", &error))? {
-        // A domain that goes while we look has nothing any more.
-        let Ok(xml) = domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE) else { continue };
-        if domain.uuid_string().is_ok_and(|other| other != id) {
-            taken.add(&Element::parse(&xml)?);
-        }
-    }
-    Ok(taken)
+    let host = topology::read(connection, &options.dedicated_cpus)?;
+    host.place(guest, &server.id).map_err(unfit)
 }
 
 /// The kinds of firmware that the node has: `bios`, `efi`.

@@ -9,9 +9,9 @@ mod domain_xml;
 mod events;
 mod guests;
 mod network_cards;
-mod placement;
 mod power;
 mod raw;
+mod topology;
 mod traits;
 mod virt_type;
 mod xml;
@@ -33,7 +33,7 @@ use crate::host::facts;
 use crate::layout::{Layout, ServerFile};
 use connection::{Connection, problem};
 use domain::{destroy, domain_of, is_active, is_ours, power_state};
-pub use domain_xml::check;
+pub use domain_xml::{check, guest};
 pub use guests::{CacheMode, CpuMode, Discard, Guests};
 pub use virt_type::VirtType;
 
@@ -187,14 +187,16 @@ impl Hypervisor for Libvirt {
         self.connection
             .run(move |connection| {
                 let version = connection.hyp_version().map_err(|error| problem("QEMU has no version", &error))?;
-                let facts = facts::read(options.layout.dir(), &options.dedicated_cpus)
+                let numa = topology::read(connection, &options.dedicated_cpus)?;
+                let facts = facts::read(options.layout.dir(), &numa)
                     .map_err(|error| Problem::Temporary(format!("{error:#}")))?;
                 Ok(NodeInfo {
                     hypervisor_type: "QEMU".to_owned(),
                     hypervisor_version: version.into(),
                     cpu_info: facts.cpu_info,
                     resources: facts.resources,
-                    traits: traits::traits(connection, &options, facts.cpu_traits)?,
+                    traits: traits::traits(connection, &options, &numa, facts.cpu_traits)?,
+                    numa,
                     uptime_seconds: facts.uptime_seconds,
                 })
             })

@@ -1,13 +1,12 @@
 //! What the node can do, as traits of placement.
 
 use protocol::Problem;
+use protocol::numa::Host;
 use virt::connect::Connect;
 
 use super::Options;
-use super::connection::problem;
 use super::define::{capabilities, values};
 use super::domain_xml::NETWORK_MODELS;
-use super::placement::Host;
 use super::virt_type::VirtType;
 use super::xml::Element;
 
@@ -37,7 +36,12 @@ const ALWAYS: [&str; 18] = [
 const BUSES: [&str; 5] = ["ide", "sata", "scsi", "usb", "virtio"];
 const SCREENS: [&str; 7] = ["bochs", "cirrus", "none", "qxl", "vga", "virtio", "vmvga"];
 
-pub(super) fn traits(connection: &Connect, options: &Options, cpu_traits: Vec<String>) -> Result<Vec<String>, Problem> {
+pub(super) fn traits(
+    connection: &Connect,
+    options: &Options,
+    numa: &Host,
+    cpu_traits: Vec<String>,
+) -> Result<Vec<String>, Problem> {
     let capabilities = capabilities(connection, options)?;
     let mut traits: Vec<String> = ALWAYS.iter().map(|&name| name.to_owned()).collect();
     traits.extend(of(&capabilities, &["devices", "disk"], "bus", &BUSES, "COMPUTE_STORAGE_BUS"));
@@ -46,8 +50,7 @@ pub(super) fn traits(connection: &Connect, options: &Options, cpu_traits: Vec<St
     if values(capabilities.find("os"), "firmware").iter().any(|known| known == "efi") {
         traits.push("COMPUTE_FIRMWARE_UEFI".to_owned());
     }
-    let host = connection.capabilities().map_err(|error| problem("the node's processors cannot be read", &error))?;
-    if Host::parse(&host)?.has_threads() {
+    if numa.has_threads() {
         traits.push("HW_CPU_HYPERTHREADING".to_owned());
     }
     // Emulated guests do not have the host's processor.

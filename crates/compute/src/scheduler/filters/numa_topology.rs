@@ -1,9 +1,10 @@
-use protocol::CpuSet;
+use protocol::numa::{Guest, Host, HostCell, Unfit};
 
-use super::super::{Config, Node, Numa, Request};
+use super::super::{Config, Node, Request};
 use super::{Another, Filter};
 
-/// The node's NUMA cells, if it reports them, can hold the guest's (`hw:numa_nodes`), each by one of its own.
+/// The node has a place for a server that is choosy about it: free NUMA nodes (`hw:numa_nodes`), processors of its own
+/// (`hw:cpu_policy`) and pages (`hw:mem_page_size`), as the node itself would choose them.
 pub(super) struct NumaTopology;
 
 impl Filter for NumaTopology {
@@ -16,34 +17,29 @@ impl Filter for NumaTopology {
     }
 
     fn passes(&self, node: &Node, request: &Request, _: &Config) -> bool {
-        let (Some(cells), Some(numa)) = (cells(request), node.numa) else { return true };
-        let each = |amount: i64| (amount + cells - 1) / cells;
-        let Numa { cells: there, cpus, memory_mb } = numa;
-        // Cells need not be alike; what one has may be said of each (`hw:numa_cpus.0`, `hw:numa_mem.0`).
-        let count = |text: &str| text.parse::<CpuSet>().ok().and_then(|set| i64::try_from(set.0.len()).ok());
-        let fits = |cell: i64| {
-            let cell_cpus = said(request, "numa_cpus", cell).and_then(count).unwrap_or(each(request.cpus));
-            let cell_memory = said(request, "numa_mem", cell).and_then(|text| text.trim().parse().ok());
-            cell_cpus <= cpus && cell_memory.unwrap_or(each(request.memory_mb)) <= memory_mb
-        };
-        cells <= there && (0..cells).all(fits)
+        request.guest.cells.is_empty() || node.numa.place(&request.guest, &request.server_id).is_ok()
     }
 
-    fn change(&self, node: &Node, _: &Request) -> Option<String> {
-        node.numa.map(|numa| {
-            format!("at most {} NUMA nodes of {} vCPUs and {} MB each", numa.cells, numa.cpus, numa.memory_mb)
+    fn change(&self, node: &Node, request: &Request) -> Option<String> {
+        let empty = Host { cells: node.numa.cells.clone(), dedicated: node.numa.dedicated.clone(), ..Host::default() };
+        Some(match empty.place(&request.guest, &request.server_id) {
+            // It would have room if others had not.
+            Ok(_) => return None,
+            Err(Unfit::NoneDedicated) => "processors that are shared with others".to_owned(),
+            Err(Unfit::NoThreads | Unfit::HasThreads) => "another hw:cpu_thread_policy".to_owned(),
+            Err(Unfit::Full) => most(&empty, &request.guest)?,
         })
     }
 }
 
-/// What flavor or image say of one of the guest's cells.
-fn said<'a>(request: &'a Request, what: &str, cell: i64) -> Option<&'a str> {
-    let (spec, property) = (format!("hw:{what}.{cell}"), format!("hw_{what}.{cell}"));
-    request.extra_specs.get(&spec).or_else(|| request.image_properties.get(&property)).map(String::as_str)
-}
-
-/// How many NUMA nodes the guest is to see.
-fn cells(request: &Request) -> Option<i64> {
-    let asked = request.extra_specs.get("hw:numa_nodes").or_else(|| request.image_properties.get("hw_numa_nodes"))?;
-    asked.trim().parse().ok().filter(|cells| *cells > 0)
+/// The most that the node could give.
+fn most(host: &Host, guest: &Guest) -> Option<String> {
+    let own = !guest.dedicated.is_empty();
+    let cpus = |cell: &HostCell| cell.cpus().iter().filter(|cpu| host.dedicated.0.contains(cpu) == own).count();
+    let pages = |cell: &HostCell| {
+        let pages = cell.pages.iter().map(|(size, kib)| format!("{} MB in pages of {size} KiB", kib >> 10));
+        pages.collect::<Vec<_>>().join(" and ")
+    };
+    let largest = host.cells.iter().max_by_key(|cell| (cpus(cell), cell.memory_kib()))?;
+    Some(format!("at most {} NUMA nodes of {} vCPUs and {}", host.cells.len(), cpus(largest), pages(largest)))
 }

@@ -1,8 +1,8 @@
 //! The processor: its model and how many sockets, cores and threads it shows.
 
+use protocol::numa::Guest;
 use protocol::{Problem, ServerSpec};
 
-use super::super::placement::Guest;
 use super::super::xml::Element;
 use crate::wishes::{Wishes, refused};
 

@@ -11,9 +11,9 @@ mod tune;
 use std::path::Path;
 use std::time::Duration;
 
+use protocol::numa::{Guest, Placement};
 use protocol::{CpuSet, Problem, ServerPort, ServerSpec};
 
-use super::placement::{Guest, Placement};
 use super::xml::Element;
 use super::{Guests, Options, VirtType};
 use crate::layout::Layout;
@@ -26,7 +26,7 @@ pub(super) use network::MODELS as NETWORK_MODELS;
 pub(super) const NAMESPACE: &str = "https://ferrostack.dev/xmlns/server/1";
 
 /// What the server asks of the node's processors and memory.
-pub(super) fn guest(server: &ServerSpec) -> Result<Guest, Problem> {
+pub fn guest(server: &ServerSpec) -> Result<Guest, Problem> {
     numa::guest(server, &Wishes::new(server))
 }
 

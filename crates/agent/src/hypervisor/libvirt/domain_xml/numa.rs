@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use protocol::numa::{Emulator, Guest, GuestCell, Pages, Threads};
 use protocol::{CpuSet, Problem, ServerSpec};
 
-use super::super::placement::{Emulator, Guest, GuestCell, Pages, Threads};
 use crate::wishes::{Wishes, refused, word};
 
 /// The most NUMA nodes that a guest may have.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use protocol::numa::Placement;
 use protocol::{CpuSet, Problem};
 
-use super::super::placement::Placement;
 use super::super::xml::Element;
 use crate::wishes::{Wishes, refused};
 
