@@ -24,6 +24,7 @@ mod metadata;
 mod migrations;
 mod old_rules;
 mod proxy_rules;
+mod remains;
 mod reports;
 mod rules;
 mod scheduler;
@@ -52,6 +53,7 @@ use image::Image;
 use network::Network;
 use placement::Placement;
 use runtime::Runtime;
+use tokio::sync::Notify;
 
 pub use config::{AuditPeriod, Config};
 pub use rules::RULES;
@@ -69,6 +71,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 9, sql: include_str!("../migrations/0009_local_disks.sql") },
     Migration { service: "compute", version: 10, sql: include_str!("../migrations/0010_allocation_ratios.sql") },
     Migration { service: "compute", version: 11, sql: include_str!("../migrations/0011_numa.sql") },
+    Migration { service: "compute", version: 12, sql: include_str!("../migrations/0012_server_remains.sql") },
 ];
 
 /// The newest microversion served.
@@ -88,6 +91,8 @@ pub(crate) struct Inner {
     pub(crate) aggregates: Mutex<Arc<aggregates::Aggregates>>,
     /// The nodes as they were last read.
     pub(crate) fleet: Mutex<Arc<fleet::Fleet>>,
+    /// Told when a node is up again.
+    pub(crate) node_back: Notify,
 }
 
 /// What the service stands on.
@@ -167,7 +172,14 @@ impl Compute {
     /// The service. [`start`](Self::start) it to hear the agents.
     pub fn new(deps: Deps, options: Options) -> Self {
         let usual_zone = options.config.default_availability_zone.as_str().into();
-        Self(Arc::new(Inner { deps, options, usual_zone, aggregates: Mutex::default(), fleet: Mutex::default() }))
+        Self(Arc::new(Inner {
+            deps,
+            options,
+            usual_zone,
+            aggregates: Mutex::default(),
+            fleet: Mutex::default(),
+            node_back: Notify::new(),
+        }))
     }
 
     /// Its HTTP API, to be mounted at `/compute`.

@@ -125,6 +125,8 @@ impl Compute {
         }
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
+        } else if silent > self.options().service_down_after {
+            self.0.node_back.notify_one();
         }
         // A new node's id may be another's who registered it at the same moment.
         let written = if known.is_none() { store::node_of_host(self.db(), &report.host).await? } else { None };

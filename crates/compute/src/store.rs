@@ -8,6 +8,7 @@ pub(crate) mod key_pairs;
 pub(crate) mod migrations;
 pub(crate) mod nodes;
 pub(crate) mod quotas;
+pub(crate) mod remains;
 pub(crate) mod server_list;
 pub(crate) mod server_tags;
 pub(crate) mod servers;

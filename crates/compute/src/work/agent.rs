@@ -139,8 +139,7 @@ impl Compute {
         }
     }
 
-    /// Leaves nothing of the server on the node. A node that is down is left alone: when it comes back it reports the
-    /// server and is told to remove it.
+    /// Leaves nothing of the server on the node. One that is away is asked when it is back.
     pub(crate) async fn sweep(&self, host: &str, server_id: &str, attempts: i64) -> Result<(), Failure> {
         let taps = match self.ports_of(server_id).await {
             Ok(ports) => ports.iter().map(tap_name).collect(),
@@ -152,7 +151,7 @@ impl Compute {
             Err(trouble @ Trouble::Away(_)) => {
                 if attempts > 0 || !self.host_is_up(host).await.map_err(super::retry)? {
                     tracing::warn!(host, server = server_id, "the node is away; it cleans up when it is back");
-                    return Ok(());
+                    return self.remains_note(host, server_id).await.map_err(super::retry);
                 }
                 Err(trouble.into())
             }

@@ -33,7 +33,11 @@ impl Step<ServerCreate> for Place {
             let reason = "no compute node has reported yet".to_owned();
             return Err(Failure::Wait { reason, after: Duration::from_millis(250) });
         }
-        match compute.node_choose(&server, &operation.excluded).await.map_err(failure)? {
+        let mut excluded = operation.excluded.clone();
+        if operation.shelved.is_some() {
+            excluded.extend(compute.remains_hosts(&server.id).await.map_err(failure)?);
+        }
+        match compute.node_choose(&server, &excluded).await.map_err(failure)? {
             Choice::Node { host } => {
                 to.host = Some(host.clone());
                 operation.host = Some(host);

@@ -13,6 +13,7 @@ mod processors;
 mod proxies;
 mod quotas;
 mod refusals;
+mod remains;
 mod server_api;
 mod servers;
 mod services;
