@@ -281,6 +281,14 @@ impl Ground {
         server
     }
 
+    /// Says what is being done to the server, which nothing is.
+    async fn task_state(&self, id: &str, task_state: &str) {
+        let mut tx = self.db.begin().await.unwrap();
+        let update = sql("UPDATE servers SET task_state = $2 WHERE id = $1").bind(id).bind(task_state);
+        update.execute(&mut tx).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// What the server is once no work on it is open.
     async fn settled(&self, admin: &Client, server: &str) -> String {
         settled(&self.db).await;
@@ -430,4 +438,29 @@ async fn a_port_whose_deletion_nobody_took_up_is_detached_by_the_next_process() 
     assert_eq!(ground.settled(&process.admin, &server).await, "ACTIVE");
     ground.check(&process.admin, &server, &waits, Some(true)).await;
     ground.end(&process.admin, &server).await;
+}
+
+/// The server goes on its way out between the last step and the one before, which no request can be timed for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_delete_overtakes_in_its_last_moment_leaves_nothing() {
+    let ground = Ground::new("[compute]\nshelved_offload_time = -1\n").await;
+    for (kind, action) in [("server_resize", LARGE), ("server_shelve", ("shelve", "null"))] {
+        let server = {
+            let process = Process::start(ground.path(), None).await;
+            let server = create(&process.admin, &ground.body).await;
+            ground.settled(&process.admin, &server).await;
+            server
+        };
+        let mut process = Process::start(ground.path(), Some(&format!("{kind}/settle/kill-before"))).await;
+        ground.act(&process.admin, &server, action).await;
+        process.died().await;
+        let id = server.rsplit('/').next().unwrap();
+        ground.task_state(id, "deleting").await;
+        let process = Process::start(ground.path(), None).await;
+        settled(&ground.db).await;
+        let overtaken = "SELECT COUNT(*) FROM operations WHERE kind = $1 AND failure = 'The server is being deleted.'";
+        assert_eq!(sql(overtaken).bind(kind).one::<i64>(&ground.db).await.unwrap(), 1, "{kind}");
+        ground.task_state(id, "").await;
+        ground.end(&process.admin, &server).await;
+    }
 }
