@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bus::Bus;
@@ -8,7 +9,7 @@ use protocol::{
     ServerSpec,
 };
 use runtime::Runtime;
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::disks::Disks;
 use crate::hypervisor::{Hypervisor, libvirt};
@@ -19,6 +20,8 @@ use crate::ports::Ports;
 const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon a report that control did not answer is repeated.
 const REPORT_RETRY: Duration = Duration::from_secs(1);
+/// How long a call waits at most until control knows what it changed of the node's room.
+const REPORT_WAIT: Duration = Duration::from_secs(1);
 
 /// How long an image usually stays in the cache, and how often it is looked for old ones.
 const IMAGE_KEEP: Duration = Duration::from_secs(24 * 3600);
@@ -74,9 +77,20 @@ struct Inner {
     control: bus::rpc::Client,
     servers: Locks,
     report_now: Notify,
-    /// The servers with a place of their own, as control was told last. Held while it is told, so that what is told last is
-    /// what was seen last.
-    placed: tokio::sync::Mutex<BTreeSet<String>>,
+    /// How many reports were begun, and which of them control has answered last.
+    begun: AtomicU64,
+    told: watch::Sender<u64>,
+    seen: Mutex<Seen>,
+}
+
+/// What the agent remembers from one report to the next.
+#[derive(Default)]
+struct Seen {
+    /// The servers with a place of their own.
+    placed: BTreeSet<String>,
+    /// The servers that control has asked something about since the report was begun: what control says of them may be
+    /// older.
+    touched: BTreeSet<String>,
 }
 
 impl Agent {
@@ -96,7 +110,9 @@ impl Agent {
             control,
             servers: Locks::default(),
             report_now: Notify::new(),
-            placed: tokio::sync::Mutex::default(),
+            begun: AtomicU64::new(0),
+            told: watch::Sender::new(0),
+            seen: Mutex::default(),
         }));
         let changes = agent.0.drivers.hypervisor.changes();
         runtime.tasks.spawn_until_stop("server changes", agent.clone().changes_report(changes));
@@ -120,7 +136,11 @@ impl Agent {
         let place = match (&call, call_server(&call)) {
             (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. } | Call::ServerDiagnostics { .. }, _)
             | (_, None) => None,
-            (_, Some(server_id)) => Some(agent.0.servers.queue(server_id)),
+            (_, Some(server_id)) => {
+                let mut seen = agent.seen();
+                seen.touched.insert(server_id.to_owned());
+                Some(agent.0.servers.queue(server_id))
+            }
         };
         async move {
             let _alone = match place {
@@ -232,20 +252,24 @@ impl Agent {
         self.0.drivers.disks.disks_delete(id).await
     }
 
-    /// Tells control at once where a server went that has a place of its own, or that its place is free: others look for
-    /// one.
+    /// Has control know where a server went that has a place of its own, or that its place is free, before it is told that
+    /// the call is done: others look for a place. Who comes at the same time waits for the same report.
     async fn place_report(&self, id: &str, server: Option<&ServerSpec>) {
-        let has_place =
-            server.and_then(|server| libvirt::guest(server).ok()).is_some_and(|guest| !guest.cells.is_empty());
-        if !has_place && !self.0.placed.lock().await.contains(id) {
+        let guest = server.and_then(|server| libvirt::guest(server).ok());
+        if guest.is_none_or(|guest| guest.cells.is_empty()) && !self.seen().placed.contains(id) {
             return;
         }
-        if let Err(error) = self.node_report().await {
-            tracing::info!(
-                error = format!("{error:#}"),
-                "a server's place could not be reported; the next report has it"
-            );
+        let next = self.0.begun.load(Ordering::SeqCst) + 1;
+        self.report();
+        let mut told = self.0.told.subscribe();
+        let known = told.wait_for(|report| *report >= next);
+        if tokio::time::timeout(REPORT_WAIT, known).await.is_err() {
+            tracing::info!(server = id, "control does not know a server's place yet; the next report has it");
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn images_expire_always(self) {
@@ -276,11 +300,12 @@ impl Agent {
 
     /// Tells control how the node is, and deletes what control says should not be there.
     async fn node_report(&self) -> anyhow::Result<()> {
-        let Inner { options, drivers, control, placed, .. } = &*self.0;
-        let mut placed = placed.lock().await;
+        let Inner { options, drivers, control, begun, told, .. } = &*self.0;
+        let number = begun.fetch_add(1, Ordering::SeqCst) + 1;
+        self.seen().touched.clear();
         let servers = drivers.hypervisor.server_list().await?;
         let info = drivers.hypervisor.info().await?;
-        *placed = info.numa.taken.keys().cloned().collect();
+        self.seen().placed = info.numa.taken.keys().cloned().collect();
         let report = Report::Node(Box::new(NodeReport {
             host: options.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -296,18 +321,21 @@ impl Agent {
             uptime_seconds: info.uptime_seconds,
         }));
         let answer: ReportAnswer = control.call(CONTROL_QUEUE, &report, REPORT_TIMEOUT).await?;
+        told.send_replace(number);
         for orphan in answer.orphans {
+            let seen = self.seen();
             // Only what was reported, and so carries our mark, is ours to delete.
-            if servers.iter().any(|server| server.id == orphan) {
-                self.0.runtime.tasks.spawn_until_stop("orphan", self.clone().orphan_delete(orphan));
+            if servers.iter().any(|server| server.id == orphan) && !seen.touched.contains(&orphan) {
+                let place = self.0.servers.queue(&orphan);
+                self.0.runtime.tasks.spawn_until_stop("orphan", self.clone().orphan_delete(orphan, place));
             }
         }
         Ok(())
     }
 
-    async fn orphan_delete(self, id: String) {
+    async fn orphan_delete(self, id: String, place: Place) {
         tracing::warn!(server = id, "the cloud does not have this server any more: deleting what is left of it");
-        let _alone = self.0.servers.lock(&id).await;
+        let _alone = place.reached().await;
         if let Err(problem) = self.server_delete(&id, &[]).await {
             tracing::warn!(server = id, %problem, "what is left of a server could not be deleted; it is tried again");
         }

@@ -20,11 +20,12 @@ mod hostname;
 mod hosts;
 mod image_cache;
 mod keys;
+mod leftovers;
 mod metadata;
 mod migrations;
 mod old_rules;
 mod proxy_rules;
-mod remains;
+
 mod reports;
 mod rules;
 mod scheduler;
@@ -39,6 +40,7 @@ mod usage;
 mod work;
 mod x509;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,7 +73,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { service: "compute", version: 9, sql: include_str!("../migrations/0009_local_disks.sql") },
     Migration { service: "compute", version: 10, sql: include_str!("../migrations/0010_allocation_ratios.sql") },
     Migration { service: "compute", version: 11, sql: include_str!("../migrations/0011_numa.sql") },
-    Migration { service: "compute", version: 12, sql: include_str!("../migrations/0012_server_remains.sql") },
+    Migration { service: "compute", version: 12, sql: include_str!("../migrations/0012_server_leftovers.sql") },
 ];
 
 /// The newest microversion served.
@@ -93,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) fleet: Mutex<Arc<fleet::Fleet>>,
     /// Told when a node is up again.
     pub(crate) node_back: Notify,
+    /// The nodes that are removing what they have of servers that are not theirs any more.
+    pub(crate) hosts_tidied: Mutex<BTreeSet<String>>,
 }
 
 /// What the service stands on.
@@ -179,6 +183,7 @@ impl Compute {
             aggregates: Mutex::default(),
             fleet: Mutex::default(),
             node_back: Notify::new(),
+            hosts_tidied: Mutex::default(),
         }))
     }
 

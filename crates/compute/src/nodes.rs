@@ -125,7 +125,8 @@ impl Compute {
         }
         if known.is_none() {
             tracing::info!(host = report.host, "a new node");
-        } else if silent > self.options().service_down_after {
+        }
+        if silent > self.options().service_down_after {
             self.0.node_back.notify_one();
         }
         // A new node's id may be another's who registered it at the same moment.

@@ -22,7 +22,7 @@ impl Compute {
         self.runtime().tasks.spawn_until_stop("compute services", async move { compute.stay_alive().await });
         let compute = self.clone();
         self.runtime().tasks.spawn_until_stop("servers in waiting", async move { compute.waiting_always().await });
-        self.runtime().tasks.spawn_until_stop("remains of servers", self.clone().remains_remove_always());
+        self.runtime().tasks.spawn_until_stop("leftovers", self.clone().leftovers_remove_always());
         let compute = self.clone();
         bus::rpc::serve(Arc::clone(&self.0.deps.bus), self.runtime(), CONTROL_QUEUE, move |report: Report| {
             let compute = compute.clone();

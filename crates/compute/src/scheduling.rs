@@ -25,8 +25,19 @@ pub(crate) enum Choice {
     Node { host: String },
     /// None will do.
     Refused(Box<Refusal>),
-    /// All that would do were taken at the same moment; another search may find others.
+    /// All that would do were taken at the same moment, or have to remove something of the server first; a later search may
+    /// find some.
     Raced,
+}
+
+/// What came of writing a server onto a node.
+enum Claimed {
+    /// It is there.
+    Node,
+    /// Its group, as it is now, forbids it.
+    NotInGroup(scheduler::Group),
+    /// The node has something of it still, from an earlier time.
+    NotYet,
 }
 
 /// What is counted of the servers for a choice.
@@ -71,7 +82,7 @@ impl Compute {
     }
 
     /// Why the server's node cannot run it with its other image or flavor, which `server` has already; `None` if it can.
-    /// Room is not asked about.
+    /// Of room only that is asked about which a server has for itself alone.
     pub(crate) async fn node_check(&self, server: &Server, another: Another) -> Result<Option<Box<Refusal>>> {
         let (fleet, aggregates) = (self.fleet().await?, self.aggregates().await?);
         let Some(known) = fleet.of_host(&server.host) else { return Ok(None) };
@@ -139,28 +150,30 @@ impl Compute {
                 continue;
             }
             match self.host_claim(server, node).await? {
-                None => return Ok(Choice::Node { host: node.host.to_string() }),
-                Some(seen) => {
-                    placement.allocations_release(&server.id).traced("placement", "release").await?;
-                    group = Some(seen);
-                }
+                Claimed::Node => return Ok(Choice::Node { host: node.host.to_string() }),
+                Claimed::NotInGroup(seen) => group = Some(seen),
+                Claimed::NotYet => {}
             }
+            placement.allocations_release(&server.id).traced("placement", "release").await?;
         }
         Ok(Choice::Raced)
     }
 
-    /// Writes that the server is on the node, unless its group forbids it: then the group comes back as it is now. The
-    /// members are counted and the node is written in one transaction that no other of the group's can overtake.
-    async fn host_claim(&self, server: &Server, node: &Node) -> Result<Option<scheduler::Group>> {
+    /// Writes that the server is on the node, unless its group forbids it. The members are counted and the node is written
+    /// in one transaction that no other of the group's can overtake.
+    async fn host_claim(&self, server: &Server, node: &Node) -> Result<Claimed> {
         let mut tx = self.db().begin().await?;
         if let Some(group) = self.group_claim(&mut tx, &server.id).await?
             && !group.allows(&node.host)
         {
-            return Ok(Some(group));
+            return Ok(Claimed::NotInGroup(group));
         }
-        servers::host_set(&mut tx, &server.id, &node.host, &node.zone, self.runtime().clock.now()).await?;
+        let now = self.runtime().clock.now();
+        if !servers::host_set(&mut tx, &server.id, &node.host, &node.zone, now).await? {
+            return Ok(Claimed::NotYet);
+        }
         tx.commit().await?;
-        Ok(None)
+        Ok(Claimed::Node)
     }
 
     /// Why no node will do: all nodes are looked at, also those without room.

@@ -7,7 +7,7 @@ use db::On;
 
 use crate::Compute;
 use crate::nodes::{AGENT, Node, Service};
-use crate::store::{aggregates, fleet, nodes as store, remains, servers};
+use crate::store::{aggregates, fleet, nodes as store, servers};
 
 /// What an administrator changes of a service.
 #[derive(Debug, Clone, Default)]
@@ -82,7 +82,6 @@ impl Compute {
         self.hosting_check(service, &mut tx).await?;
         if service.name == AGENT {
             store::node_delete(&mut tx, &service.host).await?;
-            remains::host_forget(&mut tx, &service.host).await?;
             aggregates::advance(&mut tx).await?;
             aggregates::host_forget(&mut tx, &service.host).await?;
             fleet::node_gone(&mut tx).await?;

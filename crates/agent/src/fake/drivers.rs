@@ -244,7 +244,7 @@ impl Node {
         }
         let guest = libvirt::guest(server)?;
         self.server_change(&server.id, |state| {
-            let taken = self.numa(state).place(&guest, &server.id).map_err(unfit)?.taken(&guest);
+            let taken = self.numa(state).place(&guest, &server.id, None).map_err(unfit)?.taken(&guest);
             let known = state.servers.entry(server.id.clone()).or_insert_with(|| Server {
                 hostname: server.hostname.clone(),
                 power: PowerState::Shutdown,

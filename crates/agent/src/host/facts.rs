@@ -118,12 +118,12 @@ fn processor(cpuinfo: &str, numa: &Host) -> (String, Vec<String>) {
 fn topology(cpuinfo: &str, numa: &Host) -> Value {
     let cells = numa.cells.len().max(1);
     let ids = cpuinfo.lines().filter(|line| line.starts_with("physical id"));
-    let sockets = ids.collect::<BTreeSet<&str>>().len().max(1);
+    let sockets = (ids.collect::<BTreeSet<&str>>().len() / cells).max(1);
     let cores: Vec<usize> = numa.cells.iter().flat_map(|cell| &cell.cores).map(|core| core.0.len()).collect();
     json!({
         "cells": cells,
-        "sockets": (sockets / cells).max(1),
-        "cores": (cores.len() / sockets).max(1),
+        "sockets": sockets,
+        "cores": (cores.len() / (cells * sockets)).max(1),
         "threads": cores.iter().max().copied().unwrap_or(1),
     })
 }

@@ -158,7 +158,7 @@ fn numa(cells: u32, taken: Option<&str>) -> Arc<numa::Host> {
         pages: vec![(4, 64 << 10)],
         cores: [2 * id, 2 * id + 1].map(|cpu| [cpu].into_iter().collect()).into(),
     };
-    let pin = |cpu: &str| numa::Taken { pins: vec![cpu.parse().unwrap()], memory: Vec::new() };
+    let pin = |cpu: &str| numa::Taken { pins: vec![cpu.parse().unwrap()], ..numa::Taken::default() };
     Arc::new(numa::Host {
         cells: (0..cells).map(cell).collect(),
         dedicated: (0..cells).map(|id| 2 * id + 1).collect(),
@@ -175,6 +175,8 @@ fn choosy_servers_are_told_the_most_that_there_is() {
     let told = refused(1, None, own(2));
     assert!(told.ends_with("at most 1 NUMA nodes of 1 vCPUs and 64 MB in pages of 4 KiB."), "{told}");
     let told = refused(2, Some("3"), own(2));
+    assert!(told.ends_with("at most 2 NUMA nodes of 1 vCPUs and 64 MB in pages of 4 KiB."), "{told}");
+    let told = refused(1, Some("1"), own(1));
     assert!(told.contains("no other request would succeed now"), "{told}");
     let none =
         Node { numa: Arc::new(numa::Host { dedicated: CpuSet::default(), ..(*numa(2, None)).clone() }), ..node("a") };
@@ -201,7 +203,6 @@ fn each_chosen_filter_removes_what_it_is_there_for() {
         ("AggregateNumInstancesFilter", Node { servers: 2, ..within("max_instances_per_host", "2") }, request()),
         ("IoOpsFilter", Node { io_ops: 8, ..node("a") }, request()),
         ("AggregateIoOpsFilter", Node { io_ops: 1, ..within("max_io_ops_per_host", "1") }, request()),
-        ("NUMATopologyFilter", node("a"), Request { guest: guest(1, 1), ..request() }),
         ("NUMATopologyFilter", Node { numa: numa(1, None), ..node("a") }, Request { guest: guest(2, 2), ..request() }),
         ("NUMATopologyFilter", Node { numa: numa(1, None), ..node("a") }, Request { guest: guest(1, 3), ..request() }),
         ("NUMATopologyFilter", Node { numa: numa(2, Some("1")), ..node("a") }, Request { guest: own(2), ..request() }),
@@ -234,6 +235,8 @@ fn what_aggregates_and_groups_allow_passes() {
         (within("os_distro", "debian"), Request { image_properties: map("os_distro", "debian"), ..request() }),
         (within("filter_tenant_id", "red"), Request { project_id: "red".to_owned(), ..request() }),
         (Node { numa: numa(2, None), ..node("a") }, Request { guest: own(2), ..request() }),
+        // A node of an older release tells of no NUMA nodes.
+        (node("a"), Request { guest: own(2), ..request() }),
         (
             Node { numa: numa(2, Some("1")), ..node("a") },
             Request { guest: own(2), server_id: "taker".to_owned(), ..request() },

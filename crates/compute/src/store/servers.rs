@@ -153,16 +153,17 @@ pub(crate) async fn state_change(
     Ok(update.execute(tx).await? == 1)
 }
 
-/// Says where a server is, even one on its way out.
-pub(crate) async fn host_set(tx: &mut Tx, id: &str, host: &str, zone: &str, now: Timestamp) -> Result<()> {
-    sql("UPDATE servers SET host = $2, zone = $3, updated_at = $4 WHERE id = $1 AND deleted_at IS NULL")
-        .bind(id)
-        .bind(host)
-        .bind(zone)
-        .bind(now)
-        .execute(tx)
-        .await
-        .map(drop)
+/// Says where a server is, even one on its way out. Tells whether it may be there: nothing of an earlier time is left there.
+pub(crate) async fn host_set(tx: &mut Tx, id: &str, host: &str, zone: &str, now: Timestamp) -> Result<bool> {
+    let set = sql("UPDATE servers SET host = $2, zone = $3, updated_at = $4 WHERE id = $1 AND deleted_at IS NULL
+         AND NOT EXISTS (SELECT 1 FROM server_leftovers WHERE server_id = $1 AND host = $2)")
+    .bind(id)
+    .bind(host)
+    .bind(zone)
+    .bind(now)
+    .execute(tx)
+    .await?;
+    Ok(set == 1)
 }
 
 /// Locks a server for somebody (`owner`, `admin`), or unlocks it for nobody.

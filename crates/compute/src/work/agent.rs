@@ -151,7 +151,7 @@ impl Compute {
             Err(trouble @ Trouble::Away(_)) => {
                 if attempts > 0 || !self.host_is_up(host).await.map_err(super::retry)? {
                     tracing::warn!(host, server = server_id, "the node is away; it cleans up when it is back");
-                    return self.remains_note(host, server_id).await.map_err(super::retry);
+                    return self.leftover_note(host, server_id).await.map_err(super::retry);
                 }
                 Err(trouble.into())
             }

@@ -33,17 +33,16 @@ impl Step<ServerCreate> for Place {
             let reason = "no compute node has reported yet".to_owned();
             return Err(Failure::Wait { reason, after: Duration::from_millis(250) });
         }
-        let mut excluded = operation.excluded.clone();
-        if operation.shelved.is_some() {
-            excluded.extend(compute.remains_hosts(&server.id).await.map_err(failure)?);
-        }
-        match compute.node_choose(&server, &excluded).await.map_err(failure)? {
+        match compute.node_choose(&server, &operation.excluded).await.map_err(failure)? {
             Choice::Node { host } => {
                 to.host = Some(host.clone());
                 operation.host = Some(host);
                 Ok(())
             }
-            Choice::Raced => Err(Failure::Retry("All suitable hosts were taken at the same moment.".to_owned())),
+            Choice::Raced => Err(Failure::Retry(
+                "All suitable hosts were taken at the same moment, or have something of the server to remove first."
+                    .to_owned(),
+            )),
             Choice::Refused(refusal) => {
                 operation.details = refusal.details();
                 let mut message = refusal.message();

@@ -44,7 +44,8 @@ async fn numa_nodes_are_full_and_free_at_once() {
     // Two are free, but not in one NUMA node.
     let (_, shown) = made(&cloud, &ready, &pair).await;
     let fault = shown["fault"]["message"].as_str().unwrap();
-    assert!(fault.contains("filter NUMATopologyFilter removed 1 of 1 hosts; no other request"), "{fault}");
+    assert!(fault.contains("filter NUMATopologyFilter removed 1 of 1 hosts; the smallest change"), "{fault}");
+    assert!(fault.contains("at most 2 NUMA nodes of 1 vCPUs"), "{fault}");
     expect(&cloud.admin, 204, Method::DELETE, &first, None).await;
     cloud.settle().await;
     let (path, shown) = made(&cloud, &ready, &pair).await;

@@ -90,8 +90,11 @@ pub struct HostCell {
 /// What a server has of its node.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Taken {
-    /// Where each of its processors, and the emulator, runs.
+    /// Where each of its processors runs.
     pub pins: Vec<CpuSet>,
+    /// Where the emulator's own threads run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulator: Option<CpuSet>,
     /// Its memory.
     pub memory: Vec<TakenMemory>,
 }
@@ -107,6 +110,15 @@ pub struct TakenMemory {
     pub kib: u64,
 }
 
+/// How far a NUMA node is overcommitted by guests that want neither pages nor processors of their own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratios {
+    /// Processors of guests to one of the node's.
+    pub cpu: f64,
+    /// Memory of guests to the node's.
+    pub ram: f64,
+}
+
 /// What a guest gets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Placement {
@@ -118,6 +130,15 @@ pub struct Placement {
     pub emulator: Option<CpuSet>,
     /// Where everything runs that is not pinned, if not everywhere.
     pub shared: Option<CpuSet>,
+}
+
+/// What a NUMA node has left for a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// How many processors, of those that the guest wants for itself if it wants any, else of those that are shared.
+    pub cpus: usize,
+    /// Sizes of pages in KiB, the largest first, and how much memory there is in pages of each in KiB.
+    pub pages: Vec<(u64, u64)>,
 }
 
 /// Why a node has no place for a guest.
@@ -164,7 +185,7 @@ impl Placement {
             page_kib: *page_kib,
             kib: cell.memory_mb * 1024,
         });
-        let pins = self.pins.iter().map(|(_, pin)| pin);
-        Taken { pins: pins.chain(&self.emulator).cloned().collect(), memory: memory.collect() }
+        let pins = self.pins.iter().map(|(_, pin)| pin.clone());
+        Taken { pins: pins.collect(), emulator: self.emulator.clone(), memory: memory.collect() }
     }
 }

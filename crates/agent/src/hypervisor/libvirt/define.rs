@@ -32,7 +32,7 @@ fn place(connection: &Connect, options: &Options, server: &ServerSpec, guest: &G
         return Ok(Placement::default());
     }
     let host = topology::read(connection, &options.dedicated_cpus)?;
-    host.place(guest, &server.id).map_err(unfit)
+    host.place(guest, &server.id, None).map_err(unfit)
 }
 
 /// The kinds of firmware that the node has: `bios`, `efi`.

@@ -46,11 +46,11 @@ fn taken(connection: &Connect) -> Result<BTreeMap<String, Taken>, Problem> {
     let mut all = BTreeMap::new();
     for domain in connection.list_all_domains(0).map_err(|error| problem("the domains cannot be listed", &error))? {
         // A domain that goes while we look has nothing any more.
-        if let (Ok(id), Ok(xml)) = (domain.uuid_string(), domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE)) {
-            let taken = taken_by(&Element::parse(&xml)?);
-            if taken != Taken::default() {
-                all.insert(id, taken);
-            }
+        let (Ok(id), Ok(xml)) = (domain.uuid_string(), domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE)) else { continue };
+        match Element::parse(&xml).map(|domain| taken_by(&domain)) {
+            Ok(taken) if taken != Taken::default() => drop(all.insert(id, taken)),
+            Ok(_) => {}
+            Err(problem) => tracing::warn!(domain = id, %problem, "what a domain has of the node is not understood"),
         }
     }
     Ok(all)
@@ -58,9 +58,11 @@ fn taken(connection: &Connect) -> Result<BTreeMap<String, Taken>, Problem> {
 
 /// What a domain has, as libvirt tells it: in KiB.
 fn taken_by(domain: &Element) -> Taken {
-    let pins = domain.find("cputune").into_iter().flat_map(|tune| tune.all("vcpupin").chain(tune.all("emulatorpin")));
-    let mut taken =
-        Taken { pins: pins.filter_map(|pin| pin.get("cpuset")?.parse().ok()).collect(), memory: Vec::new() };
+    let pins = |name: &'static str| {
+        let pins = domain.find("cputune").into_iter().flat_map(move |tune| tune.all(name));
+        pins.filter_map(|pin| pin.get("cpuset")?.parse().ok())
+    };
+    let mut taken = Taken { pins: pins("vcpupin").collect(), emulator: pins("emulatorpin").next(), memory: Vec::new() };
     let nodes = domain.find("numatune").into_iter().flat_map(|tune| tune.all("memnode"));
     for (id, nodes) in nodes.filter_map(|node| node.get("cellid").zip(node.get("nodeset"))) {
         let mut cells = domain.at(&["cpu", "numa"]).into_iter().flat_map(|numa| numa.all("cell"));
@@ -139,7 +141,7 @@ mod tests {
             vec![memory(1, first, 524_288), memory(0, second, 1_048_576)]
         };
         let taken = taken_by(&domain("<page size='2048' unit='KiB' nodeset='0'/>"));
-        assert_eq!(taken.pins, ["3", "4-5", "6"].map(set));
+        assert_eq!((taken.pins, taken.emulator), (["3", "4-5"].map(set).to_vec(), Some(set("6"))));
         assert_eq!(taken.memory, memory(Some(2048), None));
         let taken = taken_by(&domain("<page size='2048' unit='KiB'/><page size='1048576' unit='KiB' nodeset='1'/>"));
         assert_eq!(taken.memory, memory(Some(2048), Some(1_048_576)));

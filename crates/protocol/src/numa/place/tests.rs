@@ -49,7 +49,7 @@ fn filled(memory: &[(u32, Option<u64>, u64)]) -> Taken {
 /// Where the guest goes on the host with that set aside, where another server has that.
 fn place(host: Host, guest: &Guest, dedicated: &str, taken: Taken) -> Result<Placement, Unfit> {
     let taken = BTreeMap::from([("other".to_owned(), taken)]);
-    Host { dedicated: set(dedicated), taken, ..host }.place(guest, "own")
+    Host { dedicated: set(dedicated), taken, ..host }.place(guest, "own", None)
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn what_the_guest_has_itself_is_free_for_it() {
     let taken = BTreeMap::from([("own".to_owned(), pinned(&["1", "5"]))]);
     let host = Host { dedicated: set("1,5"), taken, ..host() };
     let one = guest(&[("0-1", 512)], "0-1");
-    assert_eq!(pins(&host.place(&one, "own").unwrap()), ["0:1", "1:5"]);
-    assert_eq!(host.place(&one, "other"), Err(Unfit::Full));
+    assert_eq!(pins(&host.place(&one, "own", None).unwrap()), ["0:1", "1:5"]);
+    assert_eq!(host.place(&one, "other", None), Err(Unfit::Full));
 }
 
 #[test]
@@ -145,6 +145,32 @@ fn memory_is_overcommitted_by_those_who_did_not_choose() {
     assert_eq!(place(&guest(&[("0", 1024)], "0"), full.clone()), Ok(vec![(0, None)]));
     shared.pages = Some(Pages::Small);
     assert_eq!(place(&shared, full), Err(Unfit::Full));
+}
+
+#[test]
+fn a_numa_node_is_overcommitted_as_far_as_the_ratios_say() {
+    let taken = Taken { pins: [set("0,4"), set("0,4")].to_vec(), ..filled(&[(0, None, 3072), (1, None, 3072)]) };
+    let host = Host { dedicated: set("1-3,5-7"), taken: BTreeMap::from([("other".to_owned(), taken)]), ..host() };
+    let place = |cpus: &str, memory_mb, cpu, ram| {
+        host.place(&guest(&[(cpus, memory_mb)], ""), "own", Some(Ratios { cpu, ram })).map(|placement| placement.cells)
+    };
+    assert_eq!(place("0-1", 1536, 2.0, 1.5), Ok(vec![(0, None)]));
+    assert_eq!(place("0-1", 1537, 2.0, 1.5), Err(Unfit::Full));
+    assert_eq!(place("0-1", 1536, 1.5, 1.5), Err(Unfit::Full));
+    assert_eq!(place("0", 1536, 1.5, 1.5), Ok(vec![(0, None)]));
+    assert_eq!(place("0-1", 3073, 9.0, 9.0), Err(Unfit::Full), "alone it has to fit whatever the ratios");
+    assert_eq!(place("0-2", 64, 9.0, 9.0), Err(Unfit::Full));
+}
+
+#[test]
+fn what_is_left_is_told() {
+    let taken = Taken { pins: vec![set("1")], ..filled(&[(0, None, 1024), (0, Some(2048), 512)]) };
+    let host = Host { dedicated: set("1,5"), taken: BTreeMap::from([("other".to_owned(), taken)]), ..host() };
+    let left = |guest: &Guest, ratios| host.left(guest, "own", ratios)[0].clone();
+    assert_eq!(left(&guest(&[("0", 64)], "0"), None), Left { cpus: 1, pages: vec![(2048, 512 << 10), (4, 2 << 20)] });
+    let ratios = Some(Ratios { cpu: 1.0, ram: 1.0 });
+    assert_eq!(left(&guest(&[("0", 64)], ""), ratios), Left { cpus: 2, pages: vec![(2048, 512 << 10), (4, 2 << 20)] });
+    assert_eq!(left(&guest(&[("0", 64)], ""), None), Left { cpus: 2, pages: vec![(2048, 1 << 20), (4, 3 << 20)] });
 }
 
 #[test]
