@@ -126,6 +126,24 @@ async fn what_the_cloud_has_no_more_is_deleted() {
     cloud.end().await;
 }
 
+/// Control may say so of a server as it was before it came back to the node.
+#[tokio::test]
+async fn what_the_cloud_asks_about_meanwhile_is_not_deleted() {
+    let node = Node::default();
+    let mut cloud = Cloud::start(vec![spec::server(1).id], node.clone()).await;
+    cloud.report().await;
+    cloud.build(1).await;
+    let hold = node.hold("info");
+    cloud.agent.report();
+    hold.arrived(1).await;
+    assert_eq!(cloud.ask(Call::ServerStart { server: spec::server(1) }).await, Answer::Done);
+    hold.release();
+    while !matches!(cloud.report().await, Report::Node(_)) {}
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(node.servers(), [spec::server(1).id]);
+    cloud.end().await;
+}
+
 #[tokio::test]
 async fn calls_on_one_server_wait_for_each_other_and_others_do_not() {
     let cloud = Cloud::start(vec![], Node::default()).await;
