@@ -58,8 +58,9 @@ class Cloud:
             pages = self.work.parent / "novnc"
             subprocess.run([ROOT / "setup/pages", "novnc", pages], check=True, stdout=subprocess.DEVNULL)
             (self.state / "novnc").symlink_to(pages)
+        # Tests want to see a server or an image while something is being done to it.
+        drivers = [] if self.real else ["--fake", "--delay", "20"]
         # The suite makes thousands of users: the real cost of a password hash is not what it tests.
-        drivers = [] if self.real else ["--fake"]
         self._ferrostack("up", *drivers, "--detach", "--listen", "127.0.0.1:0", "--bcrypt-rounds", "4")
         up = json.loads((self.state / "up.json").read_text())
         self.url = up["url"]

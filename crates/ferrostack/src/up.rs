@@ -37,6 +37,9 @@ pub struct Arguments {
     /// How many fake nodes there are
     #[arg(long, value_name = "NUMBER", default_value_t = 1, requires = "fake")]
     pub nodes: u32,
+    /// How long a fake node takes for whatever it is asked
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0, requires = "fake")]
+    pub delay: u32,
     /// Return when every API answers, and go on in the background
     #[arg(long)]
     pub detach: bool,
@@ -113,8 +116,8 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         Some(address) => Arc::new(Rabbit::new(address, runtime.clone())),
         None => Arc::new(InProcess::default()),
     };
-    let node =
-        if arguments.fake { Node::Fake(fake_node(state, "fake-node")) } else { real_node(state, runtime).await? };
+    let fake = |name: &str| fake_node(state, name, Duration::from_millis(arguments.delay.into()));
+    let node = if arguments.fake { Node::Fake(fake("fake-node")) } else { real_node(state, runtime).await? };
     Ok(Settings {
         state: state.clone(),
         url: url.to_owned(),
@@ -124,12 +127,13 @@ async fn settings(state: &State, arguments: &Arguments, runtime: &Runtime, url: 
         host: host_name(state)?,
         fault: arguments.fault.as_deref().map(fault_point).transpose()?,
         node,
-        more_nodes: (2..=arguments.nodes).map(|number| fake_node(state, &format!("fake-node-{number}"))).collect(),
+        more_nodes: (2..=arguments.nodes).map(|number| fake(&format!("fake-node-{number}"))).collect(),
     })
 }
 
-fn fake_node(state: &State, name: &str) -> fake::Node {
+fn fake_node(state: &State, name: &str, delay: Duration) -> fake::Node {
     fake::Node::new(fake::Options {
+        delay,
         state_file: Some(state.path(&format!("{name}.json"))),
         console_dir: Some(state.path("consoles")),
         ..fake::Options::default()
@@ -238,6 +242,7 @@ fn foreground(arguments: &Arguments) -> Vec<String> {
     line.extend(arguments.bcrypt_rounds.iter().flat_map(|rounds| ["--bcrypt-rounds".to_owned(), rounds.to_string()]));
     if arguments.fake {
         line.extend(["--fake".to_owned(), "--nodes".to_owned(), arguments.nodes.to_string()]);
+        line.extend(["--delay".to_owned(), arguments.delay.to_string()]);
     }
     line.extend(arguments.log_json.then(|| "--log-json".to_owned()));
     line.extend(arguments.fault.iter().flat_map(|fault| ["--fault".to_owned(), fault.clone()]));
