@@ -29,7 +29,8 @@ pub(super) fn host(resources: &protocol::Resources, numa_nodes: u32) -> Host {
         host.cells.push(HostCell {
             id,
             pages: vec![(PAGE_KIB, resources.memory_mb / u64::from(count) * 1024)],
-            cores: (next..end).map(|cpu| [cpu].into_iter().collect()).collect(),
+            cpus: (next..end).collect(),
+            ..HostCell::default()
         });
         next = end;
     }

@@ -119,12 +119,13 @@ fn topology(cpuinfo: &str, numa: &Host) -> Value {
     let cells = numa.cells.len().max(1);
     let ids = cpuinfo.lines().filter(|line| line.starts_with("physical id"));
     let sockets = (ids.collect::<BTreeSet<&str>>().len() / cells).max(1);
-    let cores: Vec<usize> = numa.cells.iter().flat_map(|cell| &cell.cores).map(|core| core.0.len()).collect();
+    let threads = numa.cells.iter().flat_map(|cell| &cell.cores).map(|core| core.0.len()).max().unwrap_or(1);
+    let cpus: usize = numa.cells.iter().map(|cell| cell.cpus.0.len()).sum();
     json!({
         "cells": cells,
         "sockets": sockets,
-        "cores": (cores.len() / (cells * sockets)).max(1),
-        "threads": cores.iter().max().copied().unwrap_or(1),
+        "cores": (cpus / (cells * sockets * threads)).max(1),
+        "threads": threads,
     })
 }
 
@@ -139,7 +140,8 @@ mod tests {
     fn facts_are_read_from_what_linux_says() {
         assert_eq!(memory("MemTotal:  2048000 kB\nMemFree: 1 kB\nMemAvailable: 1024000 kB\n"), Some((2000, 1000)));
         let cores = ["0,2", "1,3"].map(|core| core.parse().unwrap()).into();
-        let numa = Host { cells: vec![HostCell { cores, ..HostCell::default() }], ..Host::default() };
+        let cell = HostCell { cpus: (0..4).collect(), cores, ..HostCell::default() };
+        let numa = Host { cells: vec![cell], ..Host::default() };
         let said = "vendor_id\t: V\nphysical id\t: 0\nmodel name\t: M x\nphysical id\t: 1\nflags\t\t: sse avx2 xyz\n";
         let (info, traits) = processor(said, &numa);
         assert!(info.contains(r#""model":"M x""#) && info.contains("xyz"), "{info}");

@@ -173,7 +173,7 @@ async fn pinned(hypervisor: &Libvirt) -> [Result<(), Problem>; 3] {
     let pins = numa.taken.get(&one.id).map(|taken| taken.pins.clone()).unwrap_or_default();
     assert!(!pins.is_empty() && pins.iter().all(|pin| *pin == numa.dedicated), "{numa:?}");
     assert!(
-        numa.cells.iter().any(|cell| cell.cpus().is_superset(&numa.dedicated.0) && cell.memory_kib() > 0),
+        numa.cells.iter().any(|cell| cell.cpus.0.is_superset(&numa.dedicated.0) && cell.memory_kib() > 0),
         "{numa:?}"
     );
     let second = hypervisor.server_define(&two).await;

@@ -156,7 +156,8 @@ fn numa(cells: u32, taken: Option<&str>) -> Arc<numa::Host> {
     let cell = |id: u32| numa::HostCell {
         id,
         pages: vec![(4, 64 << 10)],
-        cores: [2 * id, 2 * id + 1].map(|cpu| [cpu].into_iter().collect()).into(),
+        cpus: (2 * id..2 * id + 2).collect(),
+        ..numa::HostCell::default()
     };
     let pin = |cpu: &str| numa::Taken { pins: vec![cpu.parse().unwrap()], ..numa::Taken::default() };
     Arc::new(numa::Host {

@@ -83,7 +83,10 @@ pub struct HostCell {
     pub id: u32,
     /// Its memory: sizes of pages in KiB, the largest first, and how much there is of each in KiB.
     pub pages: Vec<(u64, u64)>,
-    /// Its cores, by their threads.
+    /// Its processors.
+    pub cpus: CpuSet,
+    /// The cores that are several of them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cores: BTreeSet<CpuSet>,
 }
 
@@ -159,11 +162,6 @@ pub enum Unfit {
 }
 
 impl HostCell {
-    /// Its processors.
-    pub fn cpus(&self) -> BTreeSet<u32> {
-        self.cores.iter().flat_map(|core| &core.0).copied().collect()
-    }
-
     /// Its memory in KiB, in pages of all sizes.
     pub fn memory_kib(&self) -> u64 {
         self.pages.iter().map(|(_, kib)| kib).sum()
@@ -173,7 +171,7 @@ impl HostCell {
 impl Host {
     /// Whether a core is several processors.
     pub fn has_threads(&self) -> bool {
-        self.cells.iter().flat_map(|cell| &cell.cores).any(|core| core.0.len() > 1)
+        self.cells.iter().any(|cell| !cell.cores.is_empty())
     }
 }
 

@@ -48,8 +48,8 @@ impl Host {
 
     /// The processors that are for everybody.
     fn shared(&self) -> BTreeSet<u32> {
-        let all: BTreeSet<u32> = self.cells.iter().flat_map(HostCell::cpus).collect();
-        all.difference(&self.dedicated.0).copied().collect()
+        let all = self.cells.iter().flat_map(|cell| &cell.cpus.0);
+        all.filter(|cpu| !self.dedicated.0.contains(cpu)).copied().collect()
     }
 
     /// The processors that nobody has for himself yet.
@@ -76,9 +76,9 @@ impl Host {
             Reverse(cell.memory_kib().saturating_sub(taken.sum()))
         });
         if guest.dedicated.is_empty() {
-            cells.sort_by_cached_key(|cell| others.running_on(&cell.cpus().intersection(shared).copied().collect()));
+            cells.sort_by_cached_key(|cell| others.running_on(&cell.cpus.0.intersection(shared).copied().collect()));
         } else {
-            cells.sort_by_cached_key(|cell| Reverse(cell.cpus().intersection(free).count()));
+            cells.sort_by_cached_key(|cell| Reverse(cell.cpus.0.intersection(free).count()));
         }
         cells
     }
@@ -157,12 +157,12 @@ impl Fit<'_> {
 
     /// How many processors of a NUMA node nobody has for himself.
     fn own_left(&self, cell: &HostCell) -> usize {
-        cell.cpus().intersection(self.free).count()
+        cell.cpus.0.intersection(self.free).count()
     }
 
     /// How many processors of the guest may run on those of a NUMA node that are shared.
     fn shared_left(&self, cell: &HostCell) -> usize {
-        let shared: BTreeSet<u32> = cell.cpus().intersection(self.shared).copied().collect();
+        let shared: BTreeSet<u32> = cell.cpus.0.intersection(self.shared).copied().collect();
         let Some(Ratios { cpu, .. }) = self.ratios else { return shared.len() };
         let most = usize::try_from(times(shared.len() as u64, cpu)).unwrap_or(usize::MAX);
         shared.len().min(most.saturating_sub(self.others.running_on(&shared)))
@@ -198,7 +198,7 @@ impl Fit<'_> {
         let mut emulator = BTreeSet::new();
         for (position, (cell, host)) in self.guest.cells.iter().zip(chosen).enumerate() {
             let mut free = cores_first(host, self.free).into_iter();
-            let shared: CpuSet = host.cpus().intersection(self.shared).copied().collect();
+            let shared: CpuSet = host.cpus.0.intersection(self.shared).copied().collect();
             for &cpu in &cell.cpus.0 {
                 let pin = match self.guest.dedicated.contains(&cpu).then(|| free.next()).flatten() {
                     Some(own) => CpuSet::from_iter([own]),
@@ -256,6 +256,8 @@ fn settle(position: usize, fits: &[Vec<bool>], owners: &mut [Option<usize>], tri
 /// themselves and not with others.
 fn cores_first(host: &HostCell, free: &BTreeSet<u32>) -> Vec<u32> {
     let mut cores: Vec<Vec<u32>> = host.cores.iter().map(|core| core.0.intersection(free).copied().collect()).collect();
+    let threads: BTreeSet<u32> = host.cores.iter().flat_map(|core| &core.0).copied().collect();
+    cores.extend(host.cpus.0.difference(&threads).filter(|cpu| free.contains(cpu)).map(|cpu| vec![*cpu]));
     cores.sort_by_key(|core| Reverse(core.len()));
     cores.into_iter().flatten().collect()
 }

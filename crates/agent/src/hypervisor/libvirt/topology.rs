@@ -1,7 +1,7 @@
 //! The node's processors and memory as libvirt tells of them, and what domains have of them.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::numa::{Host, HostCell, Taken, TakenMemory};
 use protocol::{CpuSet, Problem};
@@ -31,10 +31,12 @@ fn cells(capabilities: &Element) -> Vec<HostCell> {
             let alone = cpu.get("id").unwrap_or_default();
             cpu.get("siblings").unwrap_or(alone).parse::<CpuSet>().unwrap_or_default()
         });
+        let cores: BTreeSet<CpuSet> = threads.collect();
         HostCell {
             id: u32::try_from(number(cell.get("id"))).unwrap_or_default(),
             pages,
-            cores: threads.filter(|core| !core.0.is_empty()).collect(),
+            cpus: cores.iter().flat_map(|core| &core.0).copied().collect(),
+            cores: cores.into_iter().filter(|core| core.0.len() > 1).collect(),
         }
     };
     let cells = capabilities.at(&["host", "topology", "cells"]);
@@ -110,14 +112,14 @@ mod tests {
                <cpus num='4'><cpu id='0' siblings='0,4'/><cpu id='4' siblings='0,4'/>
                  <cpu id='1' siblings='1,5'/><cpu id='5' siblings='1,5'/></cpus></cell>",
         );
-        let cores = [set("0,4"), set("1,5")].into();
-        assert_eq!(cells, [HostCell { id: 1, pages: vec![(2048, 1_048_576), (4, 3_145_728)], cores }]);
+        let (cpus, cores) = (set("0-1,4-5"), [set("0,4"), set("1,5")].into());
+        assert_eq!(cells, [HostCell { id: 1, pages: vec![(2048, 1_048_576), (4, 3_145_728)], cpus, cores }]);
     }
 
     #[test]
     fn a_node_that_tells_of_no_pages_has_small_ones() {
         let cells = cells_of("<cell id='0'><memory unit='KiB'>1048576</memory><cpus><cpu id='0'/></cpus></cell>");
-        assert_eq!(cells, [HostCell { id: 0, pages: vec![(4, 1_048_576)], cores: [set("0")].into() }]);
+        assert_eq!(cells, [HostCell { pages: vec![(4, 1_048_576)], cpus: set("0"), ..HostCell::default() }]);
     }
 
     /// As libvirt writes a domain; `pages` is what is in `hugepages`.

@@ -6,7 +6,8 @@ fn set(text: &str) -> CpuSet {
 }
 
 fn cell(id: u32, pages: &[(u64, u64)], cores: &[&str]) -> HostCell {
-    HostCell { id, pages: pages.to_vec(), cores: cores.iter().map(|core| set(core)).collect() }
+    let several = cores.iter().map(|core| set(core)).filter(|core| core.0.len() > 1);
+    HostCell { id, pages: pages.to_vec(), cpus: set(&cores.join(",")), cores: several.collect() }
 }
 
 /// Two NUMA nodes of two cores with two threads; the first has 1 GiB of its 4 in huge pages.
