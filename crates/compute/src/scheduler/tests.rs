@@ -155,7 +155,7 @@ fn own(cpus: u32) -> numa::Guest {
 fn numa(cells: u32, taken: Option<&str>) -> Arc<numa::Host> {
     let cell = |id: u32| numa::HostCell {
         id,
-        pages: vec![(4, 64 << 10)],
+        pages: vec![(2048, 0), (4, 64 << 10)],
         cpus: (2 * id..2 * id + 2).collect(),
         ..numa::HostCell::default()
     };

@@ -44,7 +44,8 @@ fn most(node: &Node, request: &Request) -> Option<String> {
     let left = node.numa.left(&request.guest, &request.server_id, ratios(node));
     let memory = |left: &Left| left.pages.iter().map(|(_, kib)| kib).sum::<u64>();
     let largest = left.iter().max_by_key(|left| (left.cpus, memory(left))).filter(|largest| largest.cpus > 0)?;
-    let pages = largest.pages.iter().map(|(size, kib)| format!("{} MB in pages of {size} KiB", kib >> 10));
+    let pages = largest.pages.iter().filter(|(_, kib)| *kib > 0);
+    let pages = pages.map(|(size, kib)| format!("{} MB in pages of {size} KiB", kib >> 10));
     let pages = pages.collect::<Vec<_>>().join(" and ");
     Some(format!("at most {} NUMA nodes of {} vCPUs and {pages}", left.len(), largest.cpus))
 }
