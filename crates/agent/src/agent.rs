@@ -137,6 +137,7 @@ impl Agent {
             (Call::ConsoleOutput { .. } | Call::ConsoleAddress { .. } | Call::ServerDiagnostics { .. }, _)
             | (_, None) => None,
             (_, Some(server_id)) => {
+                // Both under the lock, so that no orphan's deletion is decided on between them.
                 let mut seen = agent.seen();
                 seen.touched.insert(server_id.to_owned());
                 Some(agent.0.servers.queue(server_id))

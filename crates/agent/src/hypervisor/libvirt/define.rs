@@ -31,7 +31,10 @@ fn place(connection: &Connect, options: &Options, server: &ServerSpec, guest: &G
     if guest.cells.is_empty() && options.dedicated_cpus.0.is_empty() {
         return Ok(Placement::default());
     }
-    let host = topology::read(connection, &options.dedicated_cpus)?;
+    let mut host = topology::host(connection, &options.dedicated_cpus)?;
+    if !guest.cells.is_empty() {
+        host.taken = topology::taken(connection)?;
+    }
     host.place(guest, &server.id, None).map_err(unfit)
 }
 

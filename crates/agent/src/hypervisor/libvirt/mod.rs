@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use protocol::numa::Host;
 use protocol::{
     ConsoleKind, CpuSet, Diagnostics, PowerState, Problem, RebootKind, ServerPort, ServerReport, ServerSpec,
 };
@@ -187,7 +188,8 @@ impl Hypervisor for Libvirt {
         self.connection
             .run(move |connection| {
                 let version = connection.hyp_version().map_err(|error| problem("QEMU has no version", &error))?;
-                let numa = topology::read(connection, &options.dedicated_cpus)?;
+                let host = topology::host(connection, &options.dedicated_cpus)?;
+                let numa = Host { taken: topology::taken(connection)?, ..host };
                 let facts = facts::read(options.layout.dir(), &numa)
                     .map_err(|error| Problem::Temporary(format!("{error:#}")))?;
                 Ok(NodeInfo {

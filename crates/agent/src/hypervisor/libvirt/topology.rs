@@ -11,11 +11,11 @@ use virt::sys;
 use super::connection::problem;
 use super::xml::Element;
 
-/// The node, of which `dedicated` is set aside for guests that want processors of their own.
-pub(super) fn read(connection: &Connect, dedicated: &CpuSet) -> Result<Host, Problem> {
+/// The node with nothing on it, of which `dedicated` is set aside for guests that want processors of their own.
+pub(super) fn host(connection: &Connect, dedicated: &CpuSet) -> Result<Host, Problem> {
     let asked = |error| problem("the node's processors cannot be read", &error);
     let capabilities = Element::parse(&connection.capabilities().map_err(asked)?)?;
-    Ok(Host { cells: cells(&capabilities), dedicated: dedicated.clone(), taken: taken(connection)? })
+    Ok(Host { cells: cells(&capabilities), dedicated: dedicated.clone(), ..Host::default() })
 }
 
 fn cells(capabilities: &Element) -> Vec<HostCell> {
@@ -44,7 +44,7 @@ fn cells(capabilities: &Element) -> Vec<HostCell> {
 }
 
 /// What all domains have that may not be everywhere.
-fn taken(connection: &Connect) -> Result<BTreeMap<String, Taken>, Problem> {
+pub(super) fn taken(connection: &Connect) -> Result<BTreeMap<String, Taken>, Problem> {
     let mut all = BTreeMap::new();
     for domain in connection.list_all_domains(0).map_err(|error| problem("the domains cannot be listed", &error))? {
         // A domain that goes while we look has nothing any more.
